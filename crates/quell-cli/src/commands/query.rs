@@ -1,0 +1,235 @@
+//! `quell query`: one EQL query over logs, answered in the shape of Elasticsearch.
+
+use crate::alert_row::event_cells;
+use crate::arguments::General;
+use crate::columns::{Column, Columns};
+use crate::console::{BOLD, Console};
+use crate::exit::Exit;
+use crate::failure::{Failure, until_closed};
+use crate::findings::{refused_query, write_about_query};
+use crate::input_options::{InputOptions, InputPaths, exit_of};
+use crate::interrupt;
+use crate::json_lines;
+use crate::progress::Bar;
+use crate::rule_options::dialect_parser;
+use crate::summary;
+use crate::units::counted;
+use clap::Args;
+use quell::{Alert, CompileOptions, Constant, Dialect, QueryError, QueryOptions, Report, ResultLimit, ResultPosition, ScanOptions};
+use serde_json::{Map, Value, json};
+use std::io::{self, Write as _};
+
+/// Run one EQL query over logs and print what it finds
+///
+/// Results come in ascending order and without a limit unless --size is given. As ndjson each is one line of the shape
+/// that Elasticsearch's EQL search answers: {"events":[{"_source":{…}}],"join_keys":[…]}.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    quell query 'process where process.name == \"nmap.exe\"' ./logs\n  \
+    quell query 'network where destination.port == 445 | head 10' ./logs --output ndjson\n  \
+    quell query 'any where true' events.json --event-category-field type")]
+pub struct Query {
+    /// The query
+    #[arg(value_name = "EQL")]
+    pub query: String,
+    #[command(flatten)]
+    pub input_paths: InputPaths,
+    /// How to print results [default: table on a terminal, else ndjson]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    pub output: Option<Output>,
+    /// Print at most this many results
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    pub size: Option<u64>,
+    /// Which results --size keeps, where no `head` or `tail` says so
+    #[arg(long, value_enum, value_name = "END", default_value = "tail", help_heading = "Output")]
+    pub result_position: Position,
+    /// The field of an event's time
+    #[arg(long, value_name = "FIELD", default_value = "@timestamp", help_heading = "Query")]
+    pub timestamp_field: String,
+    /// The field that the word before `where` is held against
+    #[arg(long, value_name = "FIELD", default_value = "event.category", help_heading = "Query")]
+    pub event_category_field: String,
+    /// The field that orders events of the same time
+    #[arg(long, value_name = "FIELD", help_heading = "Query")]
+    pub tiebreaker_field: Option<String>,
+    /// The query language's dialect
+    #[arg(long, value_name = "DIALECT", default_value = "elasticsearch", value_parser = dialect_parser(), help_heading = "Query")]
+    pub dialect: Dialect,
+    /// Refuse unknown fields
+    #[arg(long, help_heading = "Query")]
+    pub strict: bool,
+    /// Take Elasticsearch's way wherever quell otherwise differs on purpose
+    #[arg(long, help_heading = "Query")]
+    pub strict_elasticsearch: bool,
+    #[command(flatten)]
+    pub input: InputOptions,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// Aligned columns, for people
+    Table,
+    /// One result a line, as Elasticsearch answers
+    Ndjson,
+}
+
+/// Which end of the results is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Position {
+    /// The earliest
+    Head,
+    /// The latest
+    Tail,
+}
+
+impl Query {
+    pub fn run(&self, general: &General) -> Result<Exit, Failure> {
+        let console = general.console();
+        let options = self.options(general)?;
+        interrupt::listen();
+        let bar = Bar::new(&console);
+        let answer = quell::query(&self.query, &self.compile_options(), &options, &self.input_paths.paths, &bar);
+        bar.clear();
+        let (report, warnings) = answer.map_err(|error| match error {
+            QueryError::Refused(errors) => refused_query(&self.query, &errors),
+            QueryError::NotRunYet(reason) => Failure::unusable(reason),
+        })?;
+        if !console.quiet {
+            let warnings = warnings.iter().map(|warning| &warning.diagnostic);
+            let _ = write_about_query(&mut console.err(), &self.query, warnings);
+        }
+        let kind = self.output.unwrap_or(if console.out_is_terminal() { Output::Table } else { Output::Ndjson });
+        let unreadable = match kind {
+            Output::Table => table(&console, &report),
+            Output::Ndjson => ndjson(&console, &report),
+        };
+        let unreadable = match unreadable {
+            Ok(n) => n,
+            Err(error) => until_closed(Err(error)).map(|()| 0)?,
+        };
+        summarize(&console, &report);
+        Ok(exit_of(&self.input, &report.warnings)
+            .or_if(unreadable > 0, Exit::Unusable)
+            .or_if(report.interrupted, Exit::Interrupted))
+    }
+
+    fn options(&self, general: &General) -> Result<QueryOptions, Failure> {
+        let period = self.input.period()?;
+        let scan = ScanOptions {
+            threads: usize::from(general.threads),
+            input_format: self.input.input_format.clone(),
+            timezone: self.input.timezone.clone(),
+            since: period.since,
+            until: period.until,
+            timestamp_field: Some(self.timestamp_field.clone()),
+            tiebreaker_field: self.tiebreaker_field.clone(),
+            ..ScanOptions::default()
+        };
+        let position = match self.result_position {
+            Position::Head => ResultPosition::Head,
+            Position::Tail => ResultPosition::Tail,
+        };
+        Ok(QueryOptions {
+            scan,
+            dialect: self.dialect,
+            size: self.size.map(|size| ResultLimit { size, position }),
+            event_category_field: Some(self.event_category_field.clone()),
+        })
+    }
+
+    fn compile_options(&self) -> CompileOptions<'static> {
+        CompileOptions {
+            strict: self.strict,
+            strict_elasticsearch: self.strict_elasticsearch,
+            ..CompileOptions::new(quell::schema())
+        }
+    }
+}
+
+/// Calls `each` with every result and the documents of its events; returns how many could not be read again.
+fn each_result(
+    console: &Console,
+    report: &Report,
+    mut each: impl FnMut(&Alert, Vec<Map<String, Value>>) -> io::Result<()>,
+) -> io::Result<u64> {
+    let mut unreadable = 0;
+    let mut documents = report.documents();
+    for result in &report.alerts {
+        match documents.events(result) {
+            Ok(sources) => each(result, sources)?,
+            Err(warning) => {
+                unreadable += 1;
+                console.warn(&warning.to_string());
+            }
+        }
+    }
+    Ok(unreadable)
+}
+
+fn ndjson(console: &Console, report: &Report) -> io::Result<u64> {
+    let mut out = console.data();
+    let unreadable = each_result(console, report, |result, sources| {
+        let events: Vec<Value> = sources.into_iter().map(event).collect();
+        json_lines::line(&mut out, &json!({"events": events, "join_keys": join_keys(result)}))
+    })?;
+    out.flush()?;
+    Ok(unreadable)
+}
+
+/// The values that the result's events have in common; none for a single event.
+fn join_keys(result: &Alert) -> Vec<Value> {
+    let value = |key: &Constant| match key {
+        Constant::Null => Value::Null,
+        Constant::Boolean(b) => json!(b),
+        Constant::Integer(n) => json!(n),
+        Constant::Unsigned(n) => json!(n),
+        Constant::Float(n) => json!(n),
+        Constant::Text(text) => json!(&**text),
+    };
+    result.keys.iter().map(value).collect()
+}
+
+/// An event as Elasticsearch answers it. What a document says of its own index and id stands beside `_source`.
+fn event(mut source: Map<String, Value>) -> Value {
+    let mut event = Map::new();
+    for name in ["_index", "_id"] {
+        if let Some(value) = source.shift_remove(name) {
+            event.insert(name.to_owned(), value);
+        }
+    }
+    event.insert(String::from("_source"), Value::Object(source));
+    Value::Object(event)
+}
+
+/// Time, category, host, user, process, what was done.
+const COLUMNS: [Column; 6] = [
+    Column { max: 19 },
+    Column { max: 16 },
+    Column { max: 20 },
+    Column { max: 20 },
+    Column { max: 20 },
+    Column { max: usize::MAX },
+];
+
+fn table(console: &Console, report: &Report) -> io::Result<u64> {
+    let mut out = console.out();
+    let mut columns = Columns::new(&COLUMNS, console.width());
+    let unreadable = each_result(console, report, |result, sources| {
+        sources.iter().try_for_each(|source| columns.row(&mut out, event_cells(result.time, source)))
+    })?;
+    columns.finish(&mut out)?;
+    Ok(unreadable)
+}
+
+fn summarize(console: &Console, report: &Report) {
+    if console.quiet {
+        summary::tell_unread(console, &report.warnings);
+        return;
+    }
+    let mut err = console.err();
+    let results = counted(report.alerts.len() as u64, "result", "results");
+    let _ = writeln!(err, "{BOLD}{results}{BOLD:#}");
+    let _ = summary::write_work(&mut err, &report.stats);
+    let _ = summary::write_unread(&mut err, &report.warnings);
+}

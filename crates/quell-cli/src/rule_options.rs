@@ -1,0 +1,92 @@
+//! Which rules: the options that every command that reads rules shares.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, ValueHint};
+use crate::failure::Failure;
+use crate::findings::refused_option;
+use quell::{CompileOptions, Diagnostic, Dialect, RuleSet, RuleSpec, Selection};
+
+/// The set that is read where no other is named.
+pub const DEFAULT_SET: &str = "t1046";
+
+/// Which rules to read, and how strictly.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Rules")]
+pub struct RuleOptions {
+    /// A rule file, a folder of rules, or an embedded set (t1046, t1046-published); repeatable [default: t1046]
+    #[arg(long, value_name = "PATH|SET", value_hint = ValueHint::AnyPath)]
+    pub rules: Vec<String>,
+    /// Only the rule of this id or name; `*` stands for anything; repeatable
+    #[arg(long, value_name = "ID|NAME")]
+    pub rule: Vec<String>,
+    /// Only rules with this tag; repeatable
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+    /// Only rules for this ATT&CK technique; T1059 includes T1059.001; repeatable
+    #[arg(long, value_name = "ID")]
+    pub technique: Vec<String>,
+    /// All but the rule of this id or name; repeatable
+    #[arg(long, value_name = "ID|NAME")]
+    pub exclude: Vec<String>,
+    /// The query language's dialect [default: that of the rule's format]
+    #[arg(long, value_name = "DIALECT", value_parser = dialect_parser())]
+    pub dialect: Option<Dialect>,
+    /// Refuse rules for what is otherwise a warning, such as an unknown field
+    #[arg(long)]
+    pub strict: bool,
+    /// Take Elasticsearch's way wherever quell otherwise differs on purpose
+    #[arg(long)]
+    pub strict_elasticsearch: bool,
+}
+
+/// A dialect by its name.
+pub fn dialect_parser() -> impl clap::builder::TypedValueParser<Value = Dialect> {
+    PossibleValuesParser::new(Dialect::ALL.map(Dialect::as_str))
+        .try_map(|name| Dialect::of(&name).ok_or("no such dialect"))
+}
+
+impl RuleOptions {
+    /// The files, folders and sets that are meant: those of `more`, those of `--rules`, or the default.
+    ///
+    /// # Errors
+    /// One of them does not exist.
+    pub fn specs(&self, more: &[String]) -> Result<Vec<RuleSpec>, Failure> {
+        let named: Vec<&str> = more.iter().chain(&self.rules).map(String::as_str).collect();
+        let words = if named.is_empty() { vec![DEFAULT_SET] } else { named };
+        let (specs, errors): (Vec<_>, Vec<_>) = words.into_iter().map(RuleSpec::parse).partition(Result::is_ok);
+        let errors: Vec<Diagnostic> = errors.into_iter().filter_map(Result::err).collect();
+        if errors.is_empty() { Ok(specs.into_iter().flatten().collect()) } else { Err(refused_option(&errors)) }
+    }
+
+    /// Reads the rules and takes those that are selected.
+    ///
+    /// # Errors
+    /// A set does not exist, or an option selects nothing.
+    pub fn load(&self) -> Result<RuleSet, Failure> {
+        let mut set = RuleSet::load(&self.specs(&[])?);
+        set.rules = self.selection().apply(set.rules).map_err(|errors| refused_option(&errors))?;
+        Ok(set)
+    }
+
+    /// What `--rule`, `--tag`, `--technique` and `--exclude` select.
+    #[must_use]
+    pub fn selection(&self) -> Selection {
+        Selection {
+            rules: self.rule.clone(),
+            tags: self.tag.clone(),
+            techniques: self.technique.clone(),
+            exclude: self.exclude.clone(),
+        }
+    }
+
+    /// How the rules are compiled.
+    #[must_use]
+    pub fn compile_options(&self) -> CompileOptions<'static> {
+        CompileOptions {
+            strict: self.strict,
+            strict_elasticsearch: self.strict_elasticsearch,
+            dialect: self.dialect,
+            ..CompileOptions::new(quell::schema())
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What a scan says at its end: alerts, work done, and everything that was not read or not run.
+
+use crate::alert_sink::severity_style;
+use crate::console::{BOLD, Console, DIM, RED, YELLOW};
+use crate::plain_text::{cut, escape};
+use crate::units::{bytes, count, counted, duration, minute, rate};
+use quell::{Alert, InputWarning, Loss, NotRun, Report, Rule, RuleSeverity, Stats, WarningLog};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+/// Lines that one part of the summary takes at most.
+const LINES: usize = 10;
+/// Hosts that are told apart; more are "more than".
+const MAX_HOSTS: usize = 100_000;
+
+/// What was shown, counted while it was.
+#[derive(Debug, Default)]
+pub struct Shown {
+    by_rule: BTreeMap<String, (Arc<Rule>, u64)>,
+    hosts: BTreeSet<String>,
+    /// Alerts that were shown.
+    pub alerts: u64,
+    /// Building blocks that were not.
+    pub hidden_blocks: u64,
+    /// Alerts past `--limit`.
+    pub past_limit: u64,
+    /// Alerts below `--min-severity`.
+    pub below_severity: u64,
+    /// Alerts whose record could not be read again.
+    pub unreadable: u64,
+}
+
+impl Shown {
+    /// Counts an alert that is shown.
+    pub fn add(&mut self, alert: &Alert, document: &Map<String, Value>) {
+        self.alerts += 1;
+        self.by_rule.entry(alert.rule.id.clone()).or_insert_with(|| (Arc::clone(&alert.rule), 0)).1 += 1;
+        if self.hosts.len() < MAX_HOSTS
+            && let Some(host) = crate::document::text(document, "host.name")
+        {
+            self.hosts.insert(host.into_owned());
+        }
+    }
+
+    /// A rule that fired, for the hints.
+    #[must_use]
+    pub fn first_rule(&self) -> Option<&Rule> {
+        self.by_rule.values().max_by_key(|(_, n)| *n).map(|(rule, _)| &**rule)
+    }
+
+    fn by_severity(&self) -> Vec<(RuleSeverity, u64)> {
+        let mut counts: BTreeMap<RuleSeverity, u64> = BTreeMap::new();
+        for (rule, n) in self.by_rule.values() {
+            *counts.entry(rule.severity).or_default() += n;
+        }
+        counts.into_iter().rev().collect()
+    }
+}
+
+/// What a summary tells besides.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// How many rules ran.
+    pub rules: usize,
+    /// Those of them that did not run, and why.
+    pub not_run: &'a [NotRun],
+    /// Commands that go on from here.
+    pub next: &'a [String],
+}
+
+/// Writes the summary of a scan.
+///
+/// # Errors
+/// What the stream says.
+pub fn write(out: &mut dyn Write, shown: &Shown, report: &Report, told: &Told<'_>) -> io::Result<()> {
+    write_alerts(out, shown, told)?;
+    write_work(out, &report.stats)?;
+    write_unread(out, &report.warnings)?;
+    write_not_run(out, told.not_run)?;
+    if report.interrupted {
+        writeln!(out, "{YELLOW}interrupted{YELLOW:#}: not everything was read")?;
+    }
+    if !told.next.is_empty() {
+        writeln!(out, "{DIM}next:{DIM:#} {}", told.next.join(", "))?;
+    }
+    Ok(())
+}
+
+/// `3 alerts (2 high, 1 medium) by 3 of 24 rules on 2 hosts`, and how many by each rule.
+fn write_alerts(out: &mut dyn Write, shown: &Shown, told: &Told<'_>) -> io::Result<()> {
+    write!(out, "{BOLD}{}{BOLD:#}", counted(shown.alerts, "alert", "alerts"))?;
+    let severities: Vec<String> = shown
+        .by_severity()
+        .into_iter()
+        .map(|(severity, n)| {
+            let style = severity_style(severity);
+            format!("{} {style}{}{style:#}", count(n), severity.as_str())
+        })
+        .collect();
+    if !severities.is_empty() {
+        write!(out, " ({})", severities.join(", "))?;
+    }
+    write!(out, " by {} of {}", count(shown.by_rule.len() as u64), counted(told.rules as u64, "rule", "rules"))?;
+    if !shown.hosts.is_empty() {
+        write!(out, " on {}", counted(shown.hosts.len() as u64, "host", "hosts"))?;
+    }
+    let left_out = [
+        (shown.hidden_blocks, "building-block hit", "building-block hits", " (--show-building-blocks)"),
+        (shown.below_severity, "alert", "alerts", " below --min-severity"),
+        (shown.past_limit, "alert", "alerts", " past --limit"),
+    ];
+    for (n, one, many, why) in left_out {
+        if n > 0 {
+            write!(out, "; {} not shown{why}", counted(n, one, many))?;
+        }
+    }
+    writeln!(out)?;
+    let mut rules: Vec<&(Arc<Rule>, u64)> = shown.by_rule.values().collect();
+    rules.sort_by(|a, b| b.0.severity.cmp(&a.0.severity).then(b.1.cmp(&a.1)).then_with(|| a.0.name.cmp(&b.0.name)));
+    for (rule, n) in rules.iter().take(LINES) {
+        let style = severity_style(rule.severity);
+        let name = escape(&rule.name);
+        writeln!(out, "  {style}{:<8}{style:#} {:>6}  {}", rule.severity.as_str(), count(*n), cut(&name, 80))?;
+    }
+    if rules.len() > LINES {
+        writeln!(out, "  and {}", counted((rules.len() - LINES) as u64, "more rule", "more rules"))?;
+    }
+    Ok(())
+}
+
+/// `312 files, 1.04 M events, 2.4 GB in 1.9 s (547 k events/s); 2023-04-01 22:00 to 2023-04-03 04:12 UTC`
+pub fn write_work(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
+    write!(
+        out,
+        "{}, {}, {} in {} ({} events/s)",
+        counted(stats.files, "file", "files"),
+        counted(stats.events, "event", "events"),
+        bytes(stats.bytes),
+        duration(stats.elapsed),
+        rate(stats.events, stats.elapsed)
+    )?;
+    if let (Some(first), Some(last)) = (stats.first, stats.last) {
+        write!(out, "; {} to {} UTC", minute(first), minute(last))?;
+    }
+    writeln!(out)
+}
+
+/// Whole inputs, records, and what cost nothing, each by name.
+pub fn write_unread(out: &mut dyn Write, warnings: &WarningLog) -> io::Result<()> {
+    let parts = [
+        (Loss::Input, "not read", "input", "inputs"),
+        (Loss::Records, "lost", "record", "records"),
+        (Loss::Nothing, "noticed", "thing", "things"),
+    ];
+    for (loss, what, one, many) in parts {
+        let total = warnings.total_of(loss);
+        if total == 0 {
+            continue;
+        }
+        let of_kind: Vec<&InputWarning> = warnings.kept().iter().filter(|warning| warning.loss == loss).collect();
+        writeln!(out, "{YELLOW}{what}{YELLOW:#}: {}", counted(total, one, many))?;
+        for warning in of_kind.iter().take(LINES) {
+            writeln!(out, "  {}", escape(&warning.to_string()))?;
+        }
+        let more = total.saturating_sub(of_kind.len().min(LINES) as u64);
+        if more > 0 {
+            writeln!(out, "  and {} more", count(more))?;
+        }
+    }
+    Ok(())
+}
+
+/// `not run: 4 of the rules: 3 EQL sequences cannot run yet, 1 …; quell rules list`
+fn write_not_run(out: &mut dyn Write, not_run: &[NotRun]) -> io::Result<()> {
+    if not_run.is_empty() {
+        return Ok(());
+    }
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for rule in not_run {
+        *reasons.entry(rule.reason.as_str()).or_default() += 1;
+    }
+    let mut reasons: Vec<(&str, u64)> = reasons.into_iter().collect();
+    reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    writeln!(
+        out,
+        "{YELLOW}not run{YELLOW:#}: {} (`quell rules list` names them)",
+        counted(not_run.len() as u64, "rule", "rules")
+    )?;
+    for (reason, n) in reasons.iter().take(LINES) {
+        writeln!(out, "  {:>6}  {}", count(*n), escape(reason))?;
+    }
+    if reasons.len() > LINES {
+        writeln!(out, "  and {}", counted((reasons.len() - LINES) as u64, "more reason", "more reasons"))?;
+    }
+    Ok(())
+}
+
+/// What is told even when quiet: the inputs that could not be read.
+pub fn tell_unread(console: &Console, warnings: &WarningLog) {
+    let mut err = console.err();
+    for warning in warnings.kept().iter().filter(|warning| warning.loss == Loss::Input) {
+        let _ = writeln!(err, "{RED}error{RED:#}: {}", escape(&warning.to_string()));
+    }
+}

@@ -1,0 +1,270 @@
+//! Alerts: detections with their rule's words, and the document that Elastic Security would store.
+//!
+//! Source: Elastic Security's "Detection alert schema". An alert holds no wall clock and nothing random: the same rule and
+//! the same events give the same document.
+
+use crate::compile::Engine;
+use crate::correlate::{Detection, Member};
+use crate::hit::hex;
+use quell_ir::Value as Constant;
+use quell_rules::{Rule, RuleKind, RuleSeverity, Threat};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// A detection that is shown or stored.
+#[derive(Clone, Debug)]
+pub struct Alert {
+    /// A hash of the rule's id and version, the key, and the members' identities: 32 hexadecimal digits.
+    pub id: String,
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// The time of its last event, in nanoseconds since 1970.
+    pub time: Option<i64>,
+    /// The values that its events have in common by the rule.
+    pub keys: Vec<Constant>,
+    /// Its events in order.
+    pub members: Vec<Member>,
+    /// Whether it is recorded but not shown.
+    pub building_block: bool,
+}
+
+impl Alert {
+    /// The alert of a detection; `None` for a detection of another engine.
+    #[must_use]
+    pub fn new(engine: &Engine, detection: Detection) -> Option<Alert> {
+        let rule = Arc::clone(engine.rule(detection.rule)?);
+        Some(Alert {
+            id: id(&rule, &detection),
+            time: detection.time,
+            keys: detection.keys,
+            members: detection.members,
+            building_block: rule.building_block,
+            rule,
+        })
+    }
+}
+
+fn id(rule: &Rule, detection: &Detection) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |text: &str| {
+        // The length in front keeps neighbouring parts apart.
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    part(&rule.id);
+    part(&rule.version);
+    part(&detection.keys.len().to_string());
+    for key in &detection.keys {
+        part(&key_text(key));
+    }
+    for member in &detection.members {
+        part(member.id.as_str());
+    }
+    hex(&hash.finalize(), 16)
+}
+
+/// A key's kind and value. It goes into ids and must never change.
+fn key_text(key: &Constant) -> String {
+    match key {
+        Constant::Null => "null".to_owned(),
+        Constant::Boolean(b) => format!("boolean {b}"),
+        Constant::Integer(n) => format!("integer {n}"),
+        Constant::Unsigned(n) => format!("integer {n}"),
+        Constant::Float(n) => format!("float {:016x}", n.to_bits()),
+        Constant::Text(text) => format!("text {text}"),
+    }
+}
+
+/// The alert as a document: the fields of its event at the top, all else under `kibana.alert`.
+///
+/// `sources` are the documents of the members, in order. `event.kind` keeps the event's own value, where Elastic puts
+/// `signal`: what the event said is not lost.
+#[must_use]
+pub fn alert_document(alert: &Alert, sources: &[Map<String, Value>]) -> Map<String, Value> {
+    let mut document = sources.first().cloned().unwrap_or_default();
+    let mut content = Map::new();
+    content.insert("uuid".into(), alert.id.as_str().into());
+    if let Some(time) = alert.time.and_then(iso_time) {
+        content.insert("original_time".into(), time.into());
+    }
+    content.insert("reason".into(), reason(alert, &document).into());
+    content.insert("severity".into(), severity(alert.rule.severity).into());
+    content.insert("risk_score".into(), alert.rule.risk_score.into());
+    content.insert("depth".into(), 1.into());
+    content.insert("ancestors".into(), ancestors(alert, sources));
+    if alert.building_block {
+        content.insert("building_block_type".into(), "default".into());
+    }
+    content.insert("rule".into(), rule_object(&alert.rule));
+    let kibana = document.entry("kibana").or_insert_with(|| Value::Object(Map::new()));
+    if !kibana.is_object() {
+        *kibana = Value::Object(Map::new());
+    }
+    if let Some(kibana) = kibana.as_object_mut() {
+        kibana.insert("alert".into(), Value::Object(content));
+    }
+    document
+}
+
+fn ancestors(alert: &Alert, sources: &[Map<String, Value>]) -> Value {
+    let ancestor = |(at, member): (usize, &Member)| {
+        let mut ancestor = Map::new();
+        ancestor.insert("id".into(), member.id.as_str().into());
+        ancestor.insert("type".into(), "event".into());
+        if let Some(index) = sources.get(at).and_then(|source| first_text(source, "_index")) {
+            ancestor.insert("index".into(), index.into());
+        }
+        ancestor.insert("depth".into(), 0.into());
+        Value::Object(ancestor)
+    };
+    alert.members.iter().enumerate().map(ancestor).collect()
+}
+
+fn rule_object(rule: &Rule) -> Value {
+    let mut object = Map::new();
+    object.insert("rule_id".into(), rule.id.as_str().into());
+    object.insert("name".into(), rule.name.as_str().into());
+    if !rule.description.is_empty() {
+        object.insert("description".into(), rule.description.as_str().into());
+    }
+    // Elastic's versions are numbers, an Endpoint rule's are not.
+    let version = rule.version.parse::<u64>().map_or_else(|_| rule.version.as_str().into(), Value::from);
+    object.insert("version".into(), version);
+    object.insert("rule_type_id".into(), type_id(rule.kind).into());
+    object.insert("severity".into(), severity(rule.severity).into());
+    object.insert("risk_score".into(), rule.risk_score.into());
+    object.insert("tags".into(), rule.tags.as_slice().into());
+    object.insert("threat".into(), threat(rule));
+    for name in ["references", "false_positives"] {
+        if let Some(value) = rule.fields.get(name) {
+            object.insert(name.into(), value.clone());
+        }
+    }
+    Value::Object(object)
+}
+
+fn type_id(kind: RuleKind) -> &'static str {
+    match kind {
+        RuleKind::Eql => "siem.eqlRule",
+        RuleKind::Query => "siem.queryRule",
+        RuleKind::SavedQuery => "siem.savedQueryRule",
+        RuleKind::Threshold => "siem.thresholdRule",
+        RuleKind::NewTerms => "siem.newTermsRule",
+        RuleKind::ThreatMatch => "siem.indicatorRule",
+        RuleKind::MachineLearning => "siem.mlRule",
+        RuleKind::Esql => "siem.esqlRule",
+    }
+}
+
+fn severity(severity: RuleSeverity) -> &'static str {
+    match severity {
+        RuleSeverity::Low => "low",
+        RuleSeverity::Medium => "medium",
+        RuleSeverity::High => "high",
+        RuleSeverity::Critical => "critical",
+    }
+}
+
+/// The rule's own objects with their links, or else such objects made of what was read.
+fn threat(rule: &Rule) -> Value {
+    match rule.fields.get("threat") {
+        Some(own) if own.is_array() => own.clone(),
+        _ => rule.threat.iter().map(threat_object).collect(),
+    }
+}
+
+fn threat_object(threat: &Threat) -> Value {
+    let named = |id: &str, name: &str| json!({ "id": id, "name": name });
+    let mut techniques: Vec<Value> = Vec::new();
+    for technique in threat.techniques.iter().filter(|technique| !technique.id.contains('.')) {
+        let below = |other: &&quell_rules::Technique| {
+            other.id.strip_prefix(&technique.id).is_some_and(|rest| rest.starts_with('.'))
+        };
+        let parts = threat.techniques.iter().filter(below).map(|part| named(&part.id, &part.name));
+        let mut object = named(&technique.id, &technique.name);
+        let parts: Vec<Value> = parts.collect();
+        if let Some(object) = object.as_object_mut()
+            && !parts.is_empty()
+        {
+            object.insert("subtechnique".into(), parts.into());
+        }
+        techniques.push(object);
+    }
+    json!({
+        "framework": threat.framework,
+        "tactic": named(&threat.tactic_id, &threat.tactic_name),
+        "technique": techniques,
+    })
+}
+
+/// What a reason names of an event, in this order: the words in front, and the field.
+const REASON_PARTS: &[(&str, &str)] = &[
+    ("process", "process.name"),
+    ("parent process", "process.parent.name"),
+    ("file", "file.name"),
+    ("source", "source.ip"),
+    ("destination", "destination.ip"),
+];
+
+/// One sentence: what kind of event, its process, who, where, which alert.
+fn reason(alert: &Alert, document: &Map<String, Value>) -> String {
+    let field = |path| first_text(document, path);
+    let mut sentence = match field("event.category") {
+        Some(category) => format!("{category} event"),
+        None => "event".to_owned(),
+    };
+    let named = REASON_PARTS.iter().filter_map(|(words, path)| Some(format!("{words} {}", field(path)?)));
+    let named: Vec<String> = named.collect();
+    if !named.is_empty() {
+        sentence.push_str(" with ");
+        sentence.push_str(&named.join(", "));
+    }
+    if let Some(user) = field("user.name") {
+        sentence.push_str(&format!(" by {user}"));
+    }
+    if let Some(host) = field("host.name") {
+        sentence.push_str(&format!(" on {host}"));
+    }
+    sentence.push_str(&format!(" created {} alert {}.", severity(alert.rule.severity), alert.rule.name));
+    sentence
+}
+
+/// The first scalar at a dotted path as text, however its segments are spread over nested objects and dotted keys.
+fn first_text(document: &Map<String, Value>, path: &str) -> Option<String> {
+    let direct = document.get(path).and_then(scalar_text);
+    let splits =
+        path.match_indices('.').filter_map(|(dot, _)| Some((path.get(..dot)?, path.get(dot + 1..)?)));
+    direct.or_else(|| {
+        let mut nested = splits.filter_map(|(key, rest)| objects_text(document.get(key)?, rest));
+        nested.next()
+    })
+}
+
+fn objects_text(value: &Value, path: &str) -> Option<String> {
+    match value {
+        Value::Object(object) => first_text(object, path),
+        Value::Array(list) => list.iter().find_map(|value| objects_text(value, path)),
+        _ => None,
+    }
+}
+
+fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(n) => Some(n.to_string()),
+        Value::Bool(b) => Some(b.to_string()),
+        Value::Array(list) => list.iter().find_map(scalar_text),
+        Value::Null | Value::Object(_) => None,
+    }
+}
+
+/// An instant as ISO 8601 in UTC with three digits of the second, or as many more as it needs: six or nine.
+fn iso_time(nanoseconds: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).ok()?;
+    Some(match nanoseconds {
+        n if n % 1_000_000 == 0 => format!("{time:.3}"),
+        n if n % 1_000 == 0 => format!("{time:.6}"),
+        _ => format!("{time:.9}"),
+    })
+}

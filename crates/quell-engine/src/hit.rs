@@ -1,0 +1,219 @@
+//! Hits: that an event satisfies a step of a rule, and all that later stages need to know of the event.
+
+use crate::compile::{CompiledRule, MemberSlots};
+use quell_event::{Event, RecordRef, Slot};
+use quell_ir::date::date_of;
+use quell_ir::value::Number;
+use quell_ir::{Datum, Value};
+use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// An event that satisfies a step of a rule.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The rule's number in the engine.
+    pub rule: u32,
+    /// The step of the rule, from 0; an event rule has one.
+    pub step: u16,
+    /// The event's time, in nanoseconds since 1970; of several values the first. None if it has none that is a date.
+    pub time: Option<i64>,
+    /// The value of the rule's tiebreaker field, if it has one.
+    pub tiebreaker: Option<Tiebreaker>,
+    /// The record's place in the log of its host, if it says so.
+    pub series: Option<Series>,
+    /// The event's identity.
+    pub member: MemberId,
+    /// The values of the fields that the rule's later stages read: those that alerts are suppressed by.
+    pub captures: Box<[Vec<Value>]>,
+    /// How to have the record again.
+    pub record: RecordRef,
+}
+
+/// The identity of an event: its `_id`, else its `event.id`, else a hash of its record's text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemberId(Arc<str>);
+
+impl MemberId {
+    /// The identity as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The identity of the n-th event, from 1, that has this one: records that are equal to the last byte are told apart
+    /// by how often they came.
+    pub(crate) fn repeated(&self, n: usize) -> MemberId {
+        if n == 1 { self.clone() } else { MemberId(format!("{}#{n}", self.0).into()) }
+    }
+}
+
+impl From<&str> for MemberId {
+    fn from(text: &str) -> Self {
+        MemberId(text.into())
+    }
+}
+
+/// A record's place in one log of one host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Series {
+    /// A hash of host and channel.
+    pub origin: u64,
+    /// The record's number in that log.
+    pub number: u64,
+}
+
+/// What orders events of equal time. Numbers come before texts.
+#[derive(Clone, Debug)]
+pub enum Tiebreaker {
+    /// A number, never NaN.
+    Number(Number),
+    /// A text.
+    Text(Arc<str>),
+}
+
+impl Tiebreaker {
+    fn of(datum: Datum<'_>) -> Option<Tiebreaker> {
+        match datum {
+            Datum::Null => None,
+            Datum::Text(text) => Some(Tiebreaker::Text(text.into())),
+            Datum::Boolean(b) => Some(Tiebreaker::Text(b.to_string().into())),
+            Datum::Float(n) if n.is_nan() => None,
+            Datum::Integer(_) | Datum::Unsigned(_) | Datum::Float(_) => {
+                datum.as_number().map(Tiebreaker::Number)
+            }
+        }
+    }
+}
+
+impl PartialEq for Tiebreaker {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Tiebreaker {}
+
+impl PartialOrd for Tiebreaker {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Tiebreaker {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Tiebreaker::Number(a), Tiebreaker::Number(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+            (Tiebreaker::Text(a), Tiebreaker::Text(b)) => a.cmp(b),
+            (Tiebreaker::Number(_), Tiebreaker::Text(_)) => Ordering::Less,
+            (Tiebreaker::Text(_), Tiebreaker::Number(_)) => Ordering::Greater,
+        }
+    }
+}
+
+/// What all hits of one event have in common, worked out at its first hit.
+#[derive(Clone, Debug)]
+pub(crate) struct EventFacts {
+    member: MemberId,
+    series: Option<Series>,
+    record: RecordRef,
+}
+
+impl EventFacts {
+    pub(crate) fn new(event: &mut Event<'_>, slots: &MemberSlots, record: RecordRef) -> EventFacts {
+        EventFacts { member: member(event, slots), series: series(event, slots), record }
+    }
+
+    pub(crate) fn hit(&self, rule: u32, step: u16, compiled: &CompiledRule, event: &mut Event<'_>) -> Hit {
+        let captured = |slot: &Slot| event.values(*slot).iter().filter_map(owned).collect();
+        let captures = compiled.captures.iter().map(captured).collect();
+        Hit {
+            rule,
+            step,
+            time: date_of(event.values(compiled.time).first()),
+            tiebreaker: compiled.tiebreaker.and_then(|slot| Tiebreaker::of(event.values(slot).first())),
+            series: self.series,
+            member: self.member.clone(),
+            captures,
+            record: self.record.clone(),
+        }
+    }
+}
+
+fn owned(datum: Datum<'_>) -> Option<Value> {
+    match datum {
+        Datum::Null => None,
+        Datum::Boolean(b) => Some(Value::Boolean(b)),
+        Datum::Integer(n) => Some(Value::Integer(n)),
+        Datum::Unsigned(n) => Some(Value::Unsigned(n)),
+        Datum::Float(n) => Some(Value::Float(n)),
+        Datum::Text(text) => Some(Value::Text(text.into())),
+    }
+}
+
+fn member(event: &mut Event<'_>, slots: &MemberSlots) -> MemberId {
+    for slot in [slots.id, slots.event_id] {
+        if let Datum::Text(id) = event.values(slot).first()
+            && !id.is_empty()
+        {
+            return MemberId(id.into());
+        }
+    }
+    MemberId(hex(&Sha256::digest(event.record().as_bytes()), 16).into())
+}
+
+fn series(event: &mut Event<'_>, slots: &MemberSlots) -> Option<Series> {
+    let number = match event.values(slots.record_number).first() {
+        Datum::Integer(n) => u64::try_from(n).ok()?,
+        Datum::Unsigned(n) => n,
+        Datum::Text(text) => text.parse().ok()?,
+        _ => return None,
+    };
+    for slot in [slots.host, slots.computer, slots.channel] {
+        event.prepare(slot);
+    }
+    let text = |slot| event.prepared(slot).first().as_text().filter(|text| !text.is_empty());
+    let host = text(slots.host).or(text(slots.computer))?;
+    let channel = text(slots.channel)?;
+    let mut hash = Sha256::new();
+    // Recorders differ in the case of both.
+    for part in [host, channel] {
+        hash.update(part.to_lowercase().as_bytes());
+        hash.update([0]);
+    }
+    let origin = u64::from_le_bytes(*hash.finalize().first_chunk()?);
+    Some(Series { origin, number })
+}
+
+/// The first `bytes` bytes as hexadecimal digits.
+pub(crate) fn hex(digest: &[u8], bytes: usize) -> String {
+    let mut text = String::with_capacity(bytes * 2);
+    for byte in digest.iter().take(bytes) {
+        _ = write!(text, "{byte:02x}"); // writing to a string cannot fail
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tiebreaker;
+    use quell_ir::Datum;
+
+    #[test]
+    fn tiebreakers_are_in_one_order() {
+        let ordered = [
+            Datum::Integer(-1),
+            Datum::Float(0.5),
+            Datum::Integer(2),
+            Datum::Unsigned(u64::MAX),
+            Datum::Text("10"),
+            Datum::Text("9"),
+            Datum::Boolean(true),
+        ];
+        let keys: Vec<Tiebreaker> = ordered.iter().filter_map(|datum| Tiebreaker::of(*datum)).collect();
+        assert_eq!(keys.len(), ordered.len());
+        assert!(keys.is_sorted());
+        assert!(Tiebreaker::of(Datum::Null).is_none());
+    }
+}

@@ -1,0 +1,27 @@
+//! Compile, match, correlate, alert.
+//!
+//! An [`Engine`] is a compiled rule set. Each thread makes a [`Matcher`] of it, which turns events into [`Hit`]s in any
+//! order; [`correlate()`] turns all hits into [`Detection`]s in one order, and those become [`Alert`]s. The same events give
+//! the same alerts, however they were spread over threads and files.
+
+mod alert;
+mod compile;
+mod correlate;
+mod gate;
+mod hit;
+mod index_patterns;
+mod matcher;
+mod object;
+mod program;
+mod stats;
+mod text_index;
+mod truth;
+mod wildcard;
+mod witness;
+
+pub use alert::{Alert, alert_document};
+pub use compile::{Engine, EngineOptions, EngineRule, EngineSize, NotRunYet, ResultLimit, ResultPosition};
+pub use correlate::{Detection, Member, correlate};
+pub use hit::{Hit, MemberId, Series, Tiebreaker};
+pub use matcher::Matcher;
+pub use stats::MatchStats;

@@ -1,0 +1,225 @@
+//! What expressions and object scopes read: the event's fields, and those of the array elements around a test.
+//!
+//! An element is projected onto the members that any rule asks of its array, into a buffer that is used again.
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+use quell_event::{Event, EventState, FieldSet, Projection, ProjectionBuilder, Scalar, Want};
+use quell_ir::eval::Fields;
+use quell_ir::{Datum, FieldRef, FieldType, Predicate, Scope};
+use rustc_hash::FxHashMap;
+use std::cell::{Cell, RefCell};
+
+/// The members that are asked of each array.
+#[derive(Debug, Default)]
+pub(crate) struct ObjectPlansBuilder {
+    arrays: FxHashMap<FieldRef, Members>,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    fields: FieldSet,
+    subtrees: Vec<bool>,
+}
+
+impl Members {
+    fn add(&mut self, path: &str, subtree: bool) {
+        let slot = self.fields.intern(path).index();
+        if self.subtrees.len() <= slot {
+            self.subtrees.resize(slot + 1, false);
+        }
+        if let Some(wanted) = self.subtrees.get_mut(slot) {
+            *wanted |= subtree;
+        }
+    }
+}
+
+impl ObjectPlansBuilder {
+    /// Adds what a predicate of the event asks of elements.
+    pub(crate) fn add(&mut self, predicate: &Predicate) {
+        self.collect(predicate, &mut Vec::new());
+    }
+
+    /// `around` holds the arrays around the predicate, the innermost last.
+    fn collect<'p>(&mut self, predicate: &'p Predicate, around: &mut Vec<&'p FieldRef>) {
+        if let Predicate::Object { field, condition } = predicate {
+            self.member(field, true, around);
+            self.arrays.entry(field.clone()).or_default();
+            around.push(field);
+            condition.each_leaf(&mut |leaf| self.collect(&leaf.predicate, around));
+            around.pop();
+        } else {
+            predicate.each_field(&mut |field| self.member(field, wants_objects(predicate), around));
+        }
+    }
+
+    fn member(&mut self, field: &FieldRef, subtree: bool, around: &[&FieldRef]) {
+        if let Scope::Element(up) = field.scope
+            && let Some(array) = around.iter().rev().nth(usize::from(up))
+            && !field.path.is_empty()
+        {
+            self.arrays.entry((*array).clone()).or_default().add(&field.path, subtree);
+        }
+    }
+
+    pub(crate) fn build(self) -> ObjectPlans {
+        let plan = |members: Members| {
+            let mut builder = ProjectionBuilder::new();
+            for ((slot, path), subtree) in members.fields.iter().zip(&members.subtrees) {
+                builder.add(path, slot.index(), if *subtree { Want::Subtree } else { Want::Scalars });
+            }
+            ObjectPlan { projection: builder.build(), members: members.fields }
+        };
+        ObjectPlans {
+            arrays: self.arrays.into_iter().map(|(field, members)| (field, plan(members))).collect(),
+        }
+    }
+}
+
+/// Whether a predicate looks at the objects of its field and not at scalars alone. To ask whether a field exists that is
+/// an object by its type means to ask for an object.
+pub(crate) fn wants_objects(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::Object { .. } => true,
+        Predicate::Exists(field) => {
+            matches!(field.kind, FieldType::Object | FieldType::Nested | FieldType::Flattened)
+        }
+        _ => false,
+    }
+}
+
+/// How the elements of each array are read.
+#[derive(Debug, Default)]
+pub(crate) struct ObjectPlans {
+    arrays: FxHashMap<FieldRef, ObjectPlan>,
+}
+
+#[derive(Debug)]
+struct ObjectPlan {
+    members: FieldSet,
+    projection: Projection,
+}
+
+/// What all levels of a test share.
+pub(crate) struct Shared<'a, 'x> {
+    pub(crate) event: &'a Event<'x>,
+    pub(crate) fields: &'a FieldSet,
+    pub(crate) plans: &'a ObjectPlans,
+    pub(crate) arena: &'a Bump,
+    /// Buffers for elements, as many as were ever needed at once.
+    pub(crate) buffers: &'a RefCell<Vec<EventState>>,
+    /// Whether an element could not be read.
+    pub(crate) cut: Cell<bool>,
+}
+
+/// The event, or an element within one.
+pub(crate) struct Level<'a, 'x, 'o> {
+    shared: &'o Shared<'a, 'x>,
+    /// The element and the level around it; none for the event itself.
+    element: Option<(Element<'a, 'o>, &'o Level<'a, 'x, 'o>)>,
+}
+
+#[derive(Clone, Copy)]
+enum Element<'a, 'o> {
+    Scalar(Datum<'a>),
+    Object { text: &'a str, members: &'a FieldSet, state: &'o EventState },
+}
+
+impl<'a, 'x, 'o> Level<'a, 'x, 'o> {
+    /// The level of the event. The fields that will be read were prepared before.
+    pub(crate) fn event(shared: &'o Shared<'a, 'x>) -> Self {
+        Level { shared, element: None }
+    }
+
+    /// The element that an element scope means: 0 is the one at hand.
+    fn element(&self, up: u16) -> Option<Element<'a, 'o>> {
+        let (mut element, mut around) = self.element?;
+        for _ in 0..up {
+            (element, around) = around.element?;
+        }
+        Some(element)
+    }
+
+    fn scalars(&self, field: &FieldRef) -> &'a [Datum<'a>] {
+        let arena = self.shared.arena;
+        let values = match (&field.scope, self.held(field)) {
+            (Scope::Event, _) => {
+                let Some(slot) = self.shared.fields.get(&field.path) else { return &[] };
+                let values = self.shared.event.prepared(slot);
+                BumpVec::from_iter_in(values.iter().filter(|value| !value.is_null()), arena)
+            }
+            (_, Some(Element::Scalar(value))) if field.path.is_empty() => {
+                BumpVec::from_iter_in([value], arena)
+            }
+            (_, Some(Element::Object { text, members, state })) => {
+                let Some(slot) = members.get(&field.path) else { return &[] };
+                let values = state.source.values(slot.index()).map(|value| value.datum(text, &state.arena));
+                // The buffer is used again before the evaluation ends: text moves to the arena.
+                let kept = |value| match value {
+                    Datum::Text(text) => Datum::Text(&*arena.alloc_str(text)),
+                    Datum::Boolean(b) => Datum::Boolean(b),
+                    Datum::Integer(n) => Datum::Integer(n),
+                    Datum::Unsigned(n) => Datum::Unsigned(n),
+                    Datum::Float(n) => Datum::Float(n),
+                    Datum::Null => Datum::Null,
+                };
+                BumpVec::from_iter_in(values.map(kept).filter(|value| !value.is_null()), arena)
+            }
+            _ => return &[],
+        };
+        values.into_bump_slice()
+    }
+
+    fn objects(&self, field: &FieldRef) -> &'a [&'a str] {
+        let arena = self.shared.arena;
+        let objects = match (&field.scope, self.held(field)) {
+            (Scope::Event, _) => {
+                let Some(slot) = self.shared.fields.get(&field.path) else { return &[] };
+                BumpVec::from_iter_in(self.shared.event.prepared(slot).objects(), arena)
+            }
+            (_, Some(Element::Object { text, members, state })) => {
+                let Some(slot) = members.get(&field.path) else { return &[] };
+                let objects = state.source.values(slot.index()).filter_map(|value| match value {
+                    Scalar::Object(object) => Some(object.resolve(text, "")),
+                    _ => None,
+                });
+                BumpVec::from_iter_in(objects, arena)
+            }
+            _ => return &[],
+        };
+        objects.into_bump_slice()
+    }
+
+    fn held(&self, field: &FieldRef) -> Option<Element<'a, 'o>> {
+        if let Scope::Element(up) = field.scope { self.element(up) } else { None }
+    }
+}
+
+impl<'a> Fields<'a> for Level<'a, '_, '_> {
+    fn values(&self, field: &FieldRef, _arena: &'a Bump) -> &'a [Datum<'a>] {
+        self.scalars(field)
+    }
+
+    fn any_object(&self, field: &FieldRef, test: &mut dyn FnMut(&dyn Fields<'a>) -> bool) -> bool {
+        let scalar = |value: &Datum<'a>| {
+            test(&Level { shared: self.shared, element: Some((Element::Scalar(*value), self)) })
+        };
+        if self.scalars(field).iter().any(scalar) {
+            return true;
+        }
+        let Some(plan) = self.shared.plans.arrays.get(field) else { return false };
+        let buffer = self.shared.buffers.borrow_mut().pop();
+        let mut state = buffer.unwrap_or_default();
+        let found = self.objects(field).iter().any(|object| {
+            state.begin(plan.members.len(), 0);
+            if plan.projection.project(object, &mut state).is_err() {
+                self.shared.cut.set(true);
+                return false;
+            }
+            let element = Element::Object { text: object, members: &plan.members, state: &state };
+            test(&Level { shared: self.shared, element: Some((element, self)) })
+        });
+        self.shared.buffers.borrow_mut().push(state);
+        found
+    }
+}

@@ -1,0 +1,108 @@
+//! The document of an alert.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod scan;
+
+use quell_engine::{Alert, EngineOptions, alert_document};
+use quell_rules::{Rule, RuleSeverity, Technique, Threat};
+use scan::{bare_rule, detections, engine_of, with_rule};
+use serde_json::{Value, json};
+
+fn document(rule: Rule, record: &str) -> Value {
+    let engine = engine_of(vec![with_rule(rule, "any where true")], &EngineOptions::default());
+    let detection = detections(&engine, &[record]).remove(0);
+    let alert = Alert::new(&engine, detection).unwrap();
+    let source: Value = serde_json::from_str(record).unwrap();
+    Value::Object(alert_document(&alert, &[source.as_object().unwrap().clone()]))
+}
+
+fn technique(id: &str, name: &str) -> Technique {
+    Technique { id: id.to_owned(), name: name.to_owned() }
+}
+
+#[test]
+fn a_document_is_the_event_and_the_rule() {
+    let mut rule = bare_rule("9c1f");
+    rule.name = "Port scan".to_owned();
+    rule.description = "Scans.".to_owned();
+    rule.version = "3".to_owned();
+    rule.severity = RuleSeverity::High;
+    rule.risk_score = 73;
+    rule.tags = vec!["Tactic: Discovery".to_owned()];
+    rule.threat = vec![Threat {
+        framework: "MITRE ATT&CK".to_owned(),
+        tactic_id: "TA0007".to_owned(),
+        tactic_name: "Discovery".to_owned(),
+        techniques: vec![
+            technique("T1046", "Network Service Discovery"),
+            technique("T1087", "Account Discovery"),
+            technique("T1087.001", "Local Account"),
+        ],
+    }];
+    let record = r#"{"_id":"e1","_index":"logs-x","@timestamp":"2024-05-01T10:00:00.25Z","event":{"kind":"event","category":["process"]},"process":{"name":"nmap","parent.name":"cmd.exe"},"user.name":"bob","host":[{"name":"ws-17"}],"kibana":{"version":"8"}}"#;
+    let document = document(rule, record);
+    assert_eq!(document["event"]["kind"], "event");
+    assert_eq!(document["kibana"]["version"], "8");
+    let alert = &document["kibana"]["alert"];
+    let expected = json!({
+        "uuid": alert["uuid"],
+        "original_time": "2024-05-01T10:00:00.250Z",
+        "reason": "process event with process nmap, parent process cmd.exe by bob on ws-17 created high alert Port scan.",
+        "severity": "high",
+        "risk_score": 73,
+        "depth": 1,
+        "ancestors": [{ "id": "e1", "type": "event", "index": "logs-x", "depth": 0 }],
+        "rule": {
+            "rule_id": "9c1f",
+            "name": "Port scan",
+            "description": "Scans.",
+            "version": 3,
+            "rule_type_id": "siem.eqlRule",
+            "severity": "high",
+            "risk_score": 73,
+            "tags": ["Tactic: Discovery"],
+            "threat": [{
+                "framework": "MITRE ATT&CK",
+                "tactic": { "id": "TA0007", "name": "Discovery" },
+                "technique": [
+                    { "id": "T1046", "name": "Network Service Discovery" },
+                    { "id": "T1087", "name": "Account Discovery", "subtechnique": [{ "id": "T1087.001", "name": "Local Account" }] },
+                ],
+            }],
+        },
+    });
+    assert_eq!(*alert, expected);
+    assert_eq!(alert["uuid"].as_str().unwrap().len(), 32);
+}
+
+#[test]
+fn a_building_block_says_so_and_an_event_may_say_nothing() {
+    let mut rule = bare_rule("b");
+    rule.building_block = true;
+    rule.version = "1.0.2".to_owned();
+    rule.fields = json!({ "threat": [{ "own": true }], "references": ["https://example.org"] })
+        .as_object()
+        .unwrap()
+        .clone();
+    let document = document(rule, r#"{"kibana":"odd"}"#);
+    let alert = &document["kibana"]["alert"];
+    assert_eq!(alert["building_block_type"], "default");
+    assert_eq!(alert["rule"]["version"], "1.0.2");
+    assert_eq!(alert["rule"]["threat"], json!([{ "own": true }]));
+    assert_eq!(alert["rule"]["references"], json!(["https://example.org"]));
+    assert_eq!(alert["reason"], "event created medium alert Rule b.");
+    assert!(alert.get("original_time").is_none());
+    assert!(alert["ancestors"][0].get("index").is_none());
+}
+
+#[test]
+fn times_keep_the_digits_that_they_have() {
+    for (time, expected) in [
+        ("2024-05-01T10:00:00Z", "2024-05-01T10:00:00.000Z"),
+        ("2024-05-01T10:00:00.000001Z", "2024-05-01T10:00:00.000001Z"),
+        ("1960-01-01T00:00:00.123456789Z", "1960-01-01T00:00:00.123456789Z"),
+    ] {
+        let document = document(bare_rule("t"), &format!(r#"{{"@timestamp":"{time}"}}"#));
+        assert_eq!(document["kibana"]["alert"]["original_time"], expected);
+    }
+}

@@ -1,0 +1,130 @@
+//! An event that hits nothing allocates nothing, once buffers have grown.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(unsafe_code, reason = "an allocator that counts cannot be written without")]
+
+mod scan;
+
+use quell_engine::EngineOptions;
+use quell_event::{Event, EventState};
+use scan::{bare_rule, engine_of, projection, record_ref, with_rule};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches only a thread-local cell.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Every kind of predicate; none matches an event below.
+const QUERIES: &[&str] = &[
+    r#"process where process.name == "zz""#,
+    r#"process where process.name : ("zz.exe", "yy.exe") and event.type == "start""#,
+    r#"process where process.command_line like~ ("*-zz *", "*yy*ww*", "vv?") "#,
+    r#"process where process.command_line like "*ZZ*""#,
+    r#"process where process.executable regex~ "c:.*zz[0-9]+""#,
+    r#"process where process.executable > "zzz""#,
+    "process where process.pid == 99999",
+    "process where process.score > 100",
+    "any where file.size < 0",
+    r#"any where event.created > "2100-01-01""#,
+    r#"any where cidrmatch(source.ip, "192.0.2.0/24")"#,
+    r#"any where source.ip == "192.0.2.1""#,
+    r#"any where host.os.version > "99""#,
+    "process where process.code_signature.trusted == true",
+    "any where some.missing.field != null",
+    r#"any where my.unknown == "zz" or my.unknown > 77"#,
+    "any where length(process.args) > 1000",
+    r#"any where concat(process.name, user.name, process.parent.name) == "zz""#,
+    r#"any where startsWith~(process.command_line, substring(user.name, 1)) and process.pid < 0"#,
+    "any where process.pid * 2 == 1",
+    r#"process where not process.name : "cmd*" and not user.name like "*b*""#,
+    r#"any where process.name : "zz" or process.pid == 1 or (user.name : "nobody*" and not file.size > 3)"#,
+    "network where true",
+    "any where false",
+];
+
+const ENDPOINT_QUERIES: &[&str] = &[
+    r#"process where _arraysearch(process.Ext.frames, $f, $f.module : "zz*" and $f.size > 3)"#,
+    "process where _arraysearch(process.Ext.frames, $f, startswith~($f.module, process.name))",
+    "process where process.Ext.frames == null",
+];
+
+const RECORDS: &[&str] = &[
+    r#"{"@timestamp":"2024-05-01T10:00:00Z","event":{"category":["process"],"type":["start"],"action":"start","created":"2024-05-01T10:00:01Z","dataset":"endpoint.events.process"},"host":{"name":"ws-17","os":{"type":"windows","version":"10.0"}},"process":{"name":"CMD.exe","executable":"C:\\Windows\\System32\\CMD.exe","command_line":"CMD.exe /c \"net view\" \u00c9","args":["CMD.exe","/c","net view"],"pid":4242,"score":0.5,"parent":{"name":"explorer.exe"},"code_signature":{"trusted":false},"Ext":{"frames":[{"module":"Kernel\u0065l.dll","size":3},{"module":"ntdll.dll","size":[1,2]}]}},"user":{"name":"bob"},"my":{"unknown":["a",7]}}"#,
+    r#"{"@timestamp":1714557600000,"event":{"category":"file","type":"creation"},"file":{"size":17},"source":{"ip":["10.0.0.1","::1"]},"user":{"name":"Bob"},"process":{"name":"CmdX","pid":"17"}}"#,
+    r#"{"message":"nothing of note"}"#,
+    r#"{"event":{"category":["process","file"],"type":"end"},"process":{"name":["CMD","cmd2"],"Ext":{"frames":{"module":"a"}}},"user.name":"xbx"}"#,
+];
+
+#[test]
+fn an_event_that_hits_nothing_allocates_nothing() {
+    let mut rules = Vec::new();
+    for (n, eql) in QUERIES.iter().enumerate() {
+        let mut plain = bare_rule(&format!("p{n}"));
+        rules.push(with_rule(plain.clone(), eql));
+        plain.id = format!("i{n}");
+        plain.index = Some(vec!["logs-*".to_owned()]);
+        rules.push(with_rule(plain, eql));
+    }
+    for eql in ENDPOINT_QUERIES {
+        let mut rule = bare_rule(eql);
+        rule.os_list = vec!["windows".to_owned()];
+        rules.push(with_rule(rule, eql));
+    }
+    // True of every event, but for another index.
+    let mut elsewhere = bare_rule("elsewhere");
+    elsewhere.index = Some(vec!["logs-none-*".to_owned()]);
+    let named = r#"any where data_stream.dataset != null or event.dataset != null"#;
+    rules.push(with_rule(elsewhere, named));
+    assert!(rules.len() > 50);
+
+    let engine = engine_of(rules, &EngineOptions::default());
+    let projection = projection(&engine);
+    let mut state = EventState::default();
+    let mut matcher = engine.matcher();
+    let mut hits = Vec::new();
+    let mut pass = || {
+        for (n, record) in RECORDS.iter().enumerate() {
+            state.begin(engine.fields().len(), 0);
+            projection.project(record, &mut state).unwrap();
+            let mut event = Event::new(record, &mut state, None);
+            matcher.match_event(&mut event, &mut || record_ref(n, record), &mut hits);
+        }
+    };
+    pass();
+    pass();
+    let before = COUNT.with(Cell::get);
+    for _ in 0..10 {
+        pass();
+    }
+    let after = COUNT.with(Cell::get);
+    let names: Vec<&str> = hits.iter().map(|hit| engine.rule(hit.rule).unwrap().id.as_str()).collect();
+    assert!(names.is_empty(), "{names:?}");
+    assert_eq!(after - before, 0);
+    let stats = matcher.stats();
+    assert!(stats.candidates > 0 && stats.other_index > 0 && stats.cut == 0, "{stats:?}");
+}

@@ -1,0 +1,259 @@
+//! The compiled matcher against the plain evaluation of the same conditions: random rules, random events.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod scan;
+
+use bumpalo::Bump;
+use proptest::prelude::*;
+use quell_engine::{EngineOptions, EngineRule};
+use quell_ir::eval::{self, Fields};
+use quell_ir::expr::CompareOp;
+use quell_ir::function;
+use quell_ir::logic::Category;
+use quell_ir::pattern::{IpBlock, Regex, Wildcard, folded};
+use quell_ir::{
+    Case, Condition, Datum, EventFilter, Expr, FieldRef, FieldType, Logic, Predicate, Query, Scope, Span,
+    Value,
+};
+use scan::{bare_rule, engine_of, hit_rules};
+use serde_json::Value as Json;
+use std::sync::Arc;
+
+/// The definition: fields looked up in the parsed document.
+struct Plain<'a, 'o> {
+    object: &'a Json,
+    around: Option<&'o Plain<'a, 'o>>,
+}
+
+impl<'a> Plain<'a, '_> {
+    fn found(&self, field: &FieldRef) -> Vec<&'a Json> {
+        let mut holder = self;
+        match field.scope {
+            Scope::Element(up) => {
+                for _ in 0..up {
+                    holder = holder.around.unwrap();
+                }
+            }
+            _ => {
+                while let Some(around) = holder.around {
+                    holder = around;
+                }
+            }
+        }
+        let mut found = vec![holder.object];
+        // Documents here are nested, never dotted.
+        for segment in field.path.split('.').filter(|segment| !segment.is_empty()) {
+            found = found.into_iter().flat_map(leaves).filter_map(|value| value.get(segment)).collect();
+        }
+        found.into_iter().flat_map(leaves).collect()
+    }
+}
+
+fn leaves(value: &Json) -> Vec<&Json> {
+    match value {
+        Json::Array(list) => list.iter().flat_map(leaves).collect(),
+        other => vec![other],
+    }
+}
+
+fn datum(value: &Json) -> Option<Datum<'_>> {
+    match value {
+        Json::Bool(b) => Some(Datum::Boolean(*b)),
+        Json::String(text) => Some(Datum::Text(text)),
+        Json::Number(n) => Some(n.as_i64().map_or_else(|| Datum::Float(n.as_f64().unwrap()), Datum::Integer)),
+        _ => None,
+    }
+}
+
+impl<'a> Fields<'a> for Plain<'a, '_> {
+    fn values(&self, field: &FieldRef, arena: &'a Bump) -> &'a [Datum<'a>] {
+        let values: Vec<Datum<'a>> = self.found(field).into_iter().filter_map(datum).collect();
+        arena.alloc_slice_copy(&values)
+    }
+
+    fn any_object(&self, field: &FieldRef, test: &mut dyn FnMut(&dyn Fields<'a>) -> bool) -> bool {
+        self.found(field)
+            .into_iter()
+            .any(|object| !object.is_null() && test(&Plain { object, around: Some(self) }))
+    }
+}
+
+const NAMES: [&str; 4] = ["event.category", "event.type", "a", "b.c"];
+const WORDS: [&str; 8] = ["process", "start", "a", "AB", "ab7", "7", "10.0.0.1", "É"];
+
+fn field(scope: Scope) -> impl Strategy<Value = FieldRef> {
+    let kind = prop_oneof![Just(FieldType::Keyword), Just(FieldType::Unknown)];
+    (proptest::sample::select(&NAMES[..]), kind).prop_map(move |(path, kind)| FieldRef {
+        scope: scope.clone(),
+        path: path.into(),
+        kind,
+    })
+}
+
+fn word() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(&WORDS[..])
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    prop_oneof![Just(Case::Sensitive), Just(Case::Folded)]
+}
+
+fn order() -> impl Strategy<Value = CompareOp> {
+    proptest::sample::select(&[CompareOp::Equal, CompareOp::Less, CompareOp::GreaterOrEqual][..])
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        word().prop_map(|word| Value::Text(word.into())),
+        (0i64..9).prop_map(Value::Integer),
+        any::<bool>().prop_map(Value::Boolean),
+    ]
+}
+
+fn predicate(scope: Scope) -> impl Strategy<Value = Predicate> {
+    let f = || field(scope.clone());
+    let keyword = (f(), proptest::collection::vec(word(), 1..4), case()).prop_map(|(field, words, case)| {
+        let text = |word: &&str| if case == Case::Folded { folded(word).into() } else { (*word).into() };
+        let mut values: Vec<Arc<str>> = words.iter().map(text).collect();
+        values.sort_unstable();
+        values.dedup();
+        Predicate::Keyword { field, values, case }
+    });
+    let pattern = proptest::sample::select(&["*a*", "?b*", "*7", "a?", "proc*", "*", "*.0.*", "*s*t*"][..]);
+    let wildcard =
+        (f(), proptest::collection::vec(pattern, 1..3), case()).prop_map(|(field, patterns, case)| {
+            let patterns = patterns.iter().map(|pattern| Wildcard::parse(pattern)).collect();
+            Predicate::Wildcard { field, patterns, case }
+        });
+    let regex = (f(), case()).prop_map(|(field, case)| Predicate::Regex {
+        field,
+        patterns: vec![Regex::parse("[a-c]+[0-9]*").unwrap()],
+        case,
+    });
+    let length = (f(), 0i64..4).prop_map(|(field, n)| {
+        let function = function::find("length").unwrap();
+        let call = Expr::Call { function, case: Case::Sensitive, arguments: vec![Expr::Field(field)] };
+        Predicate::Expr(Expr::Compare(
+            CompareOp::Greater,
+            Box::new(call),
+            Box::new(Expr::Constant(Value::Integer(n))),
+        ))
+    });
+    let joined = (f(), f(), word()).prop_map(|(left, right, word)| {
+        let function = function::find("stringContains").unwrap();
+        let arguments = vec![Expr::Field(left), Expr::Field(right)];
+        let call = Expr::Call { function, case: Case::Folded, arguments };
+        let operand = Box::new(Expr::Constant(Value::Text(word.into())));
+        let other = Expr::In { operand, values: vec![Value::Text("a".into())], case: Case::Sensitive };
+        Predicate::Expr(Expr::Or(vec![call, other]))
+    });
+    prop_oneof![
+        4 => keyword,
+        4 => wildcard,
+        1 => f().prop_map(Predicate::Exists),
+        1 => regex,
+        1 => (f(), order(), word()).prop_map(|(field, op, word)| Predicate::TextOrder { field, op, value: word.into() }),
+        1 => (f(), order(), 0i64..9).prop_map(|(field, op, n)| Predicate::Number { field, op, value: Value::Integer(n) }),
+        1 => (f(), any::<bool>()).prop_map(|(field, value)| Predicate::Boolean { field, value }),
+        1 => (f(), order(), value()).prop_map(|(field, op, value)| Predicate::Dynamic { field, op, value }),
+        1 => f().prop_map(|field| Predicate::Ip { field, blocks: vec![IpBlock::parse("10.0.0.0/8").unwrap()] }),
+        1 => f().prop_map(|field| Predicate::Date { field, from: 0, to: 5_000_000 }),
+        1 => (f(), order()).prop_map(|(field, op)| Predicate::Version { field, op, value: "7".into() }),
+        1 => length,
+        1 => joined,
+    ]
+}
+
+fn tree(leaf: impl Strategy<Value = Predicate> + 'static) -> impl Strategy<Value = Condition> {
+    let leaf = leaf.prop_map(|predicate| Condition::leaf(predicate, Span::default()));
+    leaf.prop_recursive(4, 16, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Condition::And),
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Condition::Or),
+            inner.prop_map(|inner| Condition::Not(Box::new(inner))),
+        ]
+    })
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let element = prop_oneof![3 => predicate(Scope::Element(0)), 1 => predicate(Scope::Event)];
+    let objects = tree(element).prop_map(|condition| Predicate::Object {
+        field: FieldRef::event("list", FieldType::Unknown),
+        condition: Box::new(condition),
+    });
+    tree(prop_oneof![8 => predicate(Scope::Event), 1 => objects])
+}
+
+fn scalar() -> impl Strategy<Value = Json> {
+    prop_oneof![
+        4 => word().prop_map(Json::from),
+        1 => (0i64..9).prop_map(Json::from),
+        1 => any::<bool>().prop_map(Json::from),
+        1 => Just(Json::Null),
+        1 => Just(serde_json::json!(0.5)),
+        1 => Just(Json::from("e\u{0301}\"\\x")),
+    ]
+}
+
+fn field_value() -> impl Strategy<Value = Json> {
+    prop_oneof![2 => scalar(), 1 => proptest::collection::vec(scalar(), 0..4).prop_map(Json::Array)]
+}
+
+fn object() -> impl Strategy<Value = Json> {
+    (field_value(), field_value(), field_value(), field_value()).prop_map(|(category, kind, a, c)| {
+        serde_json::json!({ "event": { "category": category, "type": kind }, "a": a, "b": [{ "c": c }] })
+    })
+}
+
+fn event() -> impl Strategy<Value = Json> {
+    let element = prop_oneof![3 => object(), 1 => scalar()];
+    (object(), proptest::collection::vec(element, 0..3)).prop_map(|(mut event, list)| {
+        event["list"] = Json::Array(list);
+        event
+    })
+}
+
+fn category() -> impl Strategy<Value = Option<Arc<str>>> {
+    proptest::option::of(prop_oneof![Just("process".into()), Just("a".into())])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+    #[test]
+    fn the_compiled_matcher_agrees_with_plain_evaluation(
+        rules in proptest::collection::vec((category(), condition()), 1..12),
+        events in proptest::collection::vec(event(), 1..6),
+    ) {
+        let filter = |(category, condition): &(Option<Arc<str>>, Condition)| EventFilter {
+            category: category.clone().map(|value| Category {
+                field: FieldRef::event("event.category", FieldType::Keyword),
+                value,
+            }),
+            condition: condition.clone(),
+            span: Span::default(),
+        };
+        let compiled = rules.iter().enumerate().map(|(n, rule)| EngineRule {
+            rule: Arc::new(bare_rule(&format!("{n:02}"))),
+            query: Query { logic: Logic::Event(filter(rule)), pipes: Vec::new() },
+        });
+        let engine = engine_of(compiled.collect(), &EngineOptions::default());
+        let records: Vec<String> = events.iter().map(Json::to_string).collect();
+        let records: Vec<&str> = records.iter().map(String::as_str).collect();
+        let found = hit_rules(&engine, &records);
+        let arena = Bump::new();
+        for (event, found) in events.iter().zip(&found) {
+            let plain = Plain { object: event, around: None };
+            let mut expected = Vec::new();
+            for (n, (category, condition)) in rules.iter().enumerate() {
+                let of_category = category.as_ref().is_none_or(|category| {
+                    let field = FieldRef::event("event.category", FieldType::Keyword);
+                    plain.found(&field).iter().any(|value| value.as_str() == Some(category))
+                });
+                if of_category && eval::condition(condition, &plain, &arena).holds {
+                    expected.push(format!("{n:02}"));
+                }
+            }
+            prop_assert_eq!(found, &expected.join(" "), "{}", event);
+        }
+    }
+}

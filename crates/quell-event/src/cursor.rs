@@ -1,0 +1,465 @@
+//! Reading JSON text token by token, and past what nobody asked for.
+
+use crate::scan::{Block, Escapes, Lanes, prefix_parity};
+use crate::{ProjectionError, ProjectionErrorKind as Kind, Scalar};
+
+/// What a read gives.
+pub(crate) type Read<T> = Result<T, ProjectionError>;
+
+/// A place in a record. Offsets are bytes from the record's start.
+#[derive(Clone, Copy)]
+pub(crate) struct Cursor<'r> {
+    record: &'r str,
+    bytes: &'r [u8],
+    at: usize,
+}
+
+/// The text between two quotes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawText {
+    /// Offset just past the opening quote.
+    pub(crate) start: usize,
+    /// Offset of the closing quote.
+    pub(crate) end: usize,
+    /// Whether there may be a backslash in it.
+    pub(crate) escaped: bool,
+}
+
+impl<'r> Cursor<'r> {
+    pub(crate) fn new(record: &'r str) -> Self {
+        Cursor { record, bytes: record.as_bytes(), at: 0 }
+    }
+
+    #[inline(always)]
+    pub(crate) fn offset(&self) -> usize {
+        self.at
+    }
+
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> &'r [u8] {
+        self.bytes
+    }
+
+    /// The record's text between two offsets.
+    #[inline(always)]
+    pub(crate) fn text(&self, start: usize, end: usize) -> &'r str {
+        self.record.get(start..end).unwrap_or("")
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn error<T>(&self, offset: usize, kind: Kind) -> Read<T> {
+        Err(ProjectionError { offset, kind })
+    }
+
+    /// The error for the byte that was read last.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn unexpected<T>(&self) -> Read<T> {
+        self.error(self.at.saturating_sub(1), Kind::BadToken)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn truncated<T>(&self) -> Read<T> {
+        self.error(self.bytes.len(), Kind::Truncated)
+    }
+
+    /// What stands from here on.
+    #[inline(always)]
+    pub(crate) fn rest(&self) -> &'r [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// Passes bytes that were looked at in [`Cursor::rest`].
+    #[inline(always)]
+    pub(crate) fn pass(&mut self, count: usize) {
+        self.at += count;
+    }
+
+    /// The next byte that is not white space, which is passed.
+    #[inline(always)]
+    pub(crate) fn token(&mut self) -> Read<u8> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte > b' ' => {
+                self.at += 1;
+                Ok(*byte)
+            }
+            _ => self.token_behind_space(),
+        }
+    }
+
+    #[inline(never)]
+    fn token_behind_space(&mut self) -> Read<u8> {
+        while let Some(byte) = self.bytes.get(self.at) {
+            self.at += 1;
+            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return Ok(*byte);
+            }
+        }
+        self.truncated()
+    }
+
+    /// The opening brace of a record.
+    pub(crate) fn open_record(&mut self) -> Read<()> {
+        if self.token()? == b'{' { Ok(()) } else { self.error(self.at - 1, Kind::NotAnObject) }
+    }
+
+    /// Nothing but white space up to the end.
+    pub(crate) fn close_record(&mut self) -> Read<()> {
+        match self.token() {
+            Err(_) => Ok(()),
+            Ok(_) => self.error(self.at - 1, Kind::TrailingText),
+        }
+    }
+
+    /// A colon.
+    #[inline(always)]
+    pub(crate) fn colon(&mut self) -> Read<()> {
+        if self.token()? == b':' { Ok(()) } else { self.unexpected() }
+    }
+
+    /// A string whose opening quote was read. Short strings, which most are, take one comparison of sixteen bytes.
+    #[inline(always)]
+    pub(crate) fn string(&mut self) -> Read<RawText> {
+        let start = self.at;
+        if let Some(chunk) = self.bytes.get(start..).and_then(<[u8]>::first_chunk) {
+            let lanes = Lanes::load(chunk);
+            let quotes = lanes.equal(b'"');
+            let before = quotes.wrapping_sub(1) & !quotes;
+            if quotes != 0 && lanes.equal(b'\\') & before == 0 {
+                let end = start + quotes.trailing_zeros() as usize;
+                self.at = end + 1;
+                return Ok(RawText { start, end, escaped: false });
+            }
+        }
+        self.long_string(start)
+    }
+
+    #[inline(never)]
+    fn long_string(&mut self, start: usize) -> Read<RawText> {
+        let mut escapes = Escapes::default();
+        let mut seen = 0;
+        let mut from = start;
+        while from < self.bytes.len() {
+            let block = self.block(from);
+            let backslashes = block.equal(b'\\');
+            let quotes = block.equal(b'"') & !escapes.next(backslashes);
+            if quotes != 0 {
+                let before = quotes.wrapping_sub(1) & !quotes;
+                let end = from + quotes.trailing_zeros() as usize;
+                self.at = end + 1;
+                return Ok(RawText { start, end, escaped: seen | (backslashes & before) != 0 });
+            }
+            seen |= backslashes;
+            from += 64;
+        }
+        self.truncated()
+    }
+
+    /// The 64 bytes from an offset, filled up with spaces past the end.
+    #[inline(always)]
+    fn block(&self, from: usize) -> Block {
+        let rest = self.bytes.get(from..).unwrap_or_default();
+        rest.first_chunk().map_or_else(|| last_block(rest), Block::load)
+    }
+
+    /// Passes a value whose first byte was read. Strings must end, brackets must be balanced, and a bare word must look
+    /// like one; what is inside of containers is not looked at, nor whether a brace is closed by a bracket.
+    #[inline(always)]
+    pub(crate) fn skip_value(&mut self, first: u8) -> Read<()> {
+        match first {
+            b'"' => self.string().map(|_| ()),
+            b'{' | b'[' => self.skip_container(),
+            b'-' | b'0'..=b'9' => {
+                self.number_end();
+                Ok(())
+            }
+            _ => self.literal(first).map(|_| ()),
+        }
+    }
+
+    /// Passes the rest of an object or array, whose opening bracket was read, at any depth.
+    #[inline(never)]
+    pub(crate) fn skip_container(&mut self) -> Read<()> {
+        let mut escapes = Escapes::default();
+        let mut inside = 0u64; // all bits set where a string goes on from the block before
+        let mut depth = 1usize;
+        let mut from = self.at;
+        while from < self.bytes.len() {
+            let block = self.block(from);
+            let quotes = block.equal(b'"') & !escapes.next(block.equal(b'\\'));
+            let strings = prefix_parity(quotes) ^ inside;
+            inside = 0u64.wrapping_sub(strings >> 63);
+            let braces = block.braces();
+            let opened = braces.equal(b'{') & !strings;
+            let mut closed = braces.equal(b'}') & !strings;
+            let mut passed = 0;
+            while closed != 0 {
+                let lowest = closed & closed.wrapping_neg();
+                let before = (opened & (lowest - 1)).count_ones() as usize;
+                passed += 1;
+                if depth + before == passed {
+                    self.at = from + closed.trailing_zeros() as usize + 1;
+                    return Ok(());
+                }
+                closed ^= lowest;
+            }
+            depth = depth + opened.count_ones() as usize - passed;
+            from += 64;
+        }
+        self.truncated()
+    }
+
+    /// Passes the characters of a number and gives where they end.
+    #[inline(always)]
+    fn number_end(&mut self) -> usize {
+        while let Some(b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+        self.at
+    }
+
+    /// `true`, `false` or `null` (which is no value), the first byte of which was read.
+    #[inline(always)]
+    pub(crate) fn literal(&mut self, first: u8) -> Read<Option<Scalar>> {
+        let (rest, value): (&[u8], _) = match first {
+            b't' => (b"rue", Some(Scalar::Boolean(true))),
+            b'f' => (b"alse", Some(Scalar::Boolean(false))),
+            b'n' => (b"ull", None),
+            _ => return self.unexpected(),
+        };
+        let found = self.bytes.get(self.at..).unwrap_or_default();
+        if found.starts_with(rest) {
+            self.at += rest.len();
+            Ok(value)
+        } else if rest.starts_with(found) {
+            self.truncated()
+        } else {
+            self.unexpected()
+        }
+    }
+
+    /// A number, the first byte of which was read: an integer where it fits 64 bits, else a float.
+    #[inline(always)]
+    pub(crate) fn number(&mut self, first: u8) -> Read<Scalar> {
+        let start = self.at - 1;
+        if first != b'-' {
+            let mut digits = u64::from(first - b'0');
+            // Up to 18 digits cannot overflow.
+            while let Some(byte @ b'0'..=b'9') = self.bytes.get(self.at)
+                && self.at - start < 18
+            {
+                digits = digits * 10 + u64::from(byte - b'0');
+                self.at += 1;
+            }
+            let leading_zero = first == b'0' && self.at - start > 1;
+            if let Some(b',' | b'}' | b']') = self.bytes.get(self.at)
+                && !leading_zero
+            {
+                return Ok(Scalar::Integer(digits.cast_signed()));
+            }
+        }
+        self.any_number(start)
+    }
+
+    #[inline(never)]
+    fn any_number(&mut self, start: usize) -> Read<Scalar> {
+        let end = self.number_end();
+        let text = self.text(start, end);
+        match shape(text) {
+            // `-0` is a float: an integer has no negative zero.
+            Some(true) if text != "-0" => {
+                if let Ok(n) = text.parse() {
+                    return Ok(Scalar::Integer(n));
+                }
+                if let Ok(n) = text.parse() {
+                    return Ok(Scalar::Unsigned(n));
+                }
+            }
+            Some(_) => {}
+            None if end == self.bytes.len() => return self.truncated(),
+            None => return self.error(start, Kind::BadToken),
+        }
+        match text.parse::<f64>() {
+            Ok(n) if n.is_finite() => Ok(Scalar::Float(n)),
+            _ => self.error(start, Kind::NumberOutOfRange),
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn last_block(rest: &[u8]) -> Block {
+    let mut bytes = [b' '; 64];
+    for (to, from) in bytes.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    Block::load(&bytes)
+}
+
+/// Whether a text is a JSON number, and then whether it is an integer.
+fn shape(text: &str) -> Option<bool> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let rest = text.strip_prefix('-').unwrap_or(text);
+    let whole = digits(rest);
+    if whole == 0 || (whole > 1 && rest.starts_with('0')) {
+        return None;
+    }
+    let mut rest = rest.get(whole..)?;
+    let integer = rest.is_empty();
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let count = digits(fraction);
+        if count == 0 {
+            return None;
+        }
+        rest = fraction.get(count..)?;
+    }
+    if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
+        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        let count = digits(exponent);
+        if count == 0 {
+            return None;
+        }
+        rest = exponent.get(count..)?;
+    }
+    rest.is_empty().then_some(integer)
+}
+
+/// Appends a string's content with its escapes decoded; a surrogate without its other half becomes U+FFFD. An error is
+/// the offset of a bad escape within `raw`; then nothing is appended.
+pub(crate) fn unescape(raw: &str, out: &mut String) -> Result<(), usize> {
+    let before = out.len();
+    let mut at = 0;
+    loop {
+        let rest = raw.get(at..).unwrap_or("");
+        let Some(plain) = memchr::memchr(b'\\', rest.as_bytes()) else {
+            out.push_str(rest);
+            return Ok(());
+        };
+        out.push_str(rest.get(..plain).unwrap_or(""));
+        at += plain;
+        let escape = rest.get(plain + 1..).unwrap_or("");
+        let short = match escape.as_bytes().first() {
+            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(*byte),
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'u') => {
+                let Some((c, len)) = unicode_escape(escape) else {
+                    out.truncate(before);
+                    return Err(at);
+                };
+                out.push(c);
+                at += 1 + len;
+                continue;
+            }
+            _ => {
+                out.truncate(before);
+                return Err(at);
+            }
+        };
+        out.push(short);
+        at += 2;
+    }
+}
+
+/// The character of `uXXXX` or of a pair `uXXXX\uXXXX`, and how many bytes it takes.
+fn unicode_escape(text: &str) -> Option<(char, usize)> {
+    const UNIT: usize = 5; // u and four digits
+    let first = code_unit(text)?;
+    if let Some(c) = char::from_u32(first) {
+        return Some((c, UNIT));
+    }
+    let second = text.get(UNIT..).and_then(|rest| rest.strip_prefix('\\')).and_then(code_unit);
+    if let (0xd800..=0xdbff, Some(second @ 0xdc00..=0xdfff)) = (first, second) {
+        let c = char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))?;
+        return Some((c, UNIT + 1 + UNIT));
+    }
+    Some((char::REPLACEMENT_CHARACTER, UNIT))
+}
+
+fn code_unit(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('u')?.get(..4)?;
+    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cursor, shape, unescape};
+    use crate::Scalar;
+
+    #[test]
+    fn numbers_have_the_shape_that_json_gives_them() {
+        for text in ["0", "-0", "10", "123456789012345678901"] {
+            assert_eq!(shape(text), Some(true), "{text}");
+        }
+        for text in ["0.5", "-1.25e+7", "1e5", "1E-5", "0e0"] {
+            assert_eq!(shape(text), Some(false), "{text}");
+        }
+        for text in ["", "-", "01", "1.", ".5", "1e", "1e+", "+1", "1-2", "--1", "1.2.3", "1e5e5"] {
+            assert_eq!(shape(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_into_the_narrowest_kind() {
+        let cases = [
+            ("0", Scalar::Integer(0)),
+            ("7", Scalar::Integer(7)),
+            ("-7", Scalar::Integer(-7)),
+            ("999999999999999999", Scalar::Integer(999_999_999_999_999_999)),
+            ("1000000000000000000", Scalar::Integer(1_000_000_000_000_000_000)),
+            ("9223372036854775807", Scalar::Integer(i64::MAX)),
+            ("-9223372036854775808", Scalar::Integer(i64::MIN)),
+            ("9223372036854775808", Scalar::Unsigned(9_223_372_036_854_775_808)),
+            ("18446744073709551615", Scalar::Unsigned(u64::MAX)),
+            ("18446744073709551616", Scalar::Float(18_446_744_073_709_551_616.0)),
+            ("-9223372036854775809", Scalar::Float(-9_223_372_036_854_775_809.0)),
+            ("-0", Scalar::Float(-0.0)),
+            ("1.0", Scalar::Float(1.0)),
+            ("1e3", Scalar::Float(1000.0)),
+        ];
+        for (text, expected) in cases {
+            for end in ["", ",", " ", "}"] {
+                let record = format!("{text}{end}");
+                let mut cursor = Cursor::new(&record);
+                let first = cursor.token().unwrap();
+                assert_eq!(cursor.number(first), Ok(expected), "{record}");
+                assert_eq!(cursor.offset(), text.len(), "{record}");
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_are_decoded() {
+        let cases = [
+            (r"plain", "plain"),
+            (r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t"),
+            (r"C:\\Windows\\x", r"C:\Windows\x"),
+            (r"\u0041\u00e9\uFFFF", "Aé\u{ffff}"),
+            (r"\ud83d\ude00", "😀"),
+            (r"\ud83d", "\u{fffd}"),
+            (r"\ud83dx", "\u{fffd}x"),
+            (r"\ud83d\n", "\u{fffd}\n"),
+            (r"\ud83d\u0041", "\u{fffd}A"),
+            (r"\ude00\ud83d", "\u{fffd}\u{fffd}"),
+            (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
+            (r"é\u0000é", "é\0é"),
+        ];
+        for (raw, expected) in cases {
+            let mut out = String::from(">");
+            assert_eq!(unescape(raw, &mut out), Ok(()), "{raw}");
+            assert_eq!(out, format!(">{expected}"), "{raw}");
+        }
+        for (raw, at) in
+            [(r"\x", 0), (r"ab\u12", 2), (r"a\u12g4", 1), (r"\u+123", 0), (r"\", 0), (r"\n\é", 2)]
+        {
+            let mut out = String::from(">");
+            assert_eq!(unescape(raw, &mut out), Err(at), "{raw}");
+            assert_eq!(out, ">", "{raw}");
+        }
+    }
+}

@@ -1,0 +1,479 @@
+//! The projection: one pass over a record's JSON text that fills source slots and reads past all else.
+//!
+//! A path names a leaf however its segments are spread over nested objects and dotted keys, and arrays on the way are
+//! walked into; these are Elasticsearch's rules for indexing documents ("Arrays", "Object field type", "dots in field
+//! names"). So every node of the tree of wanted paths knows all its descendants by their relative dotted path, and a
+//! key costs one look-up whether it has dots or not.
+
+use crate::cursor::{Cursor, Read, unescape};
+use crate::{EventState, Scalar, SlotTable, TextRef};
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// How deep the objects and arrays of wanted fields may nest. What is not wanted may nest to any depth.
+pub const MAX_DEPTH: usize = 128;
+/// How many values one record may put into slots.
+pub const MAX_VALUES: usize = 1_000_000;
+/// How many segments a wanted path may have; a longer one matches nothing. Elasticsearch refuses mappings of more
+/// than 20 by default.
+pub const MAX_SEGMENTS: usize = 64;
+
+/// Why a record could not be read.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("{kind} at byte {offset}")]
+pub struct ProjectionError {
+    /// Where, in bytes from the record's start.
+    pub offset: usize,
+    /// What is wrong.
+    pub kind: ProjectionErrorKind,
+}
+
+/// What is wrong with a record.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Hash)]
+pub enum ProjectionErrorKind {
+    /// The text ends inside of the record.
+    #[error("the record ends too early")]
+    Truncated,
+    /// A byte that cannot stand there.
+    #[error("this is not JSON")]
+    BadToken,
+    /// A backslash and what is no escape.
+    #[error("this escape is not JSON")]
+    BadEscape,
+    /// A number that no 64-bit float can hold.
+    #[error("the number is out of range")]
+    NumberOutOfRange,
+    /// The record is some other value than an object.
+    #[error("the record is not a JSON object")]
+    NotAnObject,
+    /// Something stands behind the record.
+    #[error("there is text behind the record")]
+    TrailingText,
+    /// Wanted fields nest deeper than [`MAX_DEPTH`].
+    #[error("objects and arrays are nested more than {MAX_DEPTH} deep")]
+    TooDeep,
+    /// More values than [`MAX_VALUES`].
+    #[error("the record has more than {MAX_VALUES} values")]
+    TooManyValues,
+    /// The record, or the text decoded from it, passes 4 GiB.
+    #[error("the record is longer than 4 GiB")]
+    TooLong,
+}
+
+/// What is wanted of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Want {
+    /// The scalars at the path.
+    Scalars,
+    /// The scalars, and the objects as raw text ([`Scalar::Object`]). Only an object that stands in the record as one
+    /// is found: `{"a.b":1}` holds no object `a`.
+    Subtree,
+}
+
+/// Collects wanted paths.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectionBuilder {
+    wanted: BTreeMap<String, Vec<(Want, usize)>>,
+}
+
+impl ProjectionBuilder {
+    /// No paths.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Wants the values at a dotted path in a slot. A path may be wanted in several slots. A path with an empty
+    /// segment, or with more than [`MAX_SEGMENTS`], matches nothing.
+    pub fn add(&mut self, path: &str, slot: usize, want: Want) {
+        if path.split('.').any(str::is_empty) || path.split('.').nth(MAX_SEGMENTS).is_some() {
+            return;
+        }
+        let slots = self.wanted.entry(path.to_owned()).or_default();
+        if !slots.contains(&(want, slot)) {
+            slots.push((want, slot));
+        }
+    }
+
+    /// The projection onto the paths so far.
+    #[must_use]
+    pub fn build(self) -> Projection {
+        let mut projection = Projection::default();
+        projection.node("", &self.wanted);
+        for path in prefixes(&self.wanted) {
+            projection.node(path, &self.wanted);
+        }
+        projection.build_tables();
+        projection
+    }
+}
+
+/// All paths and the paths above them, sorted.
+fn prefixes(wanted: &BTreeMap<String, Vec<(Want, usize)>>) -> std::collections::BTreeSet<&str> {
+    wanted
+        .keys()
+        .flat_map(|path| {
+            let above = path.match_indices('.').filter_map(|(dot, _)| path.get(..dot));
+            above.chain([path.as_str()])
+        })
+        .collect()
+}
+
+/// Compiled wanted paths. Cheap to share between threads.
+#[derive(Clone, Debug, Default)]
+pub struct Projection {
+    /// Node 0 is the record itself.
+    nodes: Vec<Node>,
+    /// The full paths of all nodes, one after the other; keys are ends of them.
+    paths: String,
+    tables: Vec<Entry>,
+    slots: Vec<usize>,
+}
+
+/// A wanted path or one above it.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    path: Range,
+    table: Range,
+    /// A key's entry is looked for from `hash >> shift` on.
+    shift: u32,
+    /// All slots that want scalars.
+    slots: Range,
+    /// Those of them that want objects too.
+    subtrees: Range,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Range {
+    start: usize,
+    end: usize,
+}
+
+impl Range {
+    fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    #[inline(always)]
+    fn of<T>(self, list: &[T]) -> &[T] {
+        list.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+/// An entry of a node's open-addressing table: a descendant by its relative path.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    print: Print,
+    node: u32,
+    /// Where the key stands in `paths`.
+    start: u32,
+}
+
+impl Entry {
+    const EMPTY: Entry = Entry { print: Print { first: 0, last: 0, len: u32::MAX }, node: 0, start: 0 };
+}
+
+/// A key's length, first eight and last eight bytes: all of it, if it has sixteen at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Print {
+    first: u64,
+    last: u64,
+    len: u32,
+}
+
+impl Print {
+    /// The print of `bytes[start..end]`.
+    #[inline(always)]
+    fn of(bytes: &[u8], start: usize, end: usize) -> Print {
+        let len = end - start;
+        let word =
+            |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|word| u64::from_le_bytes(*word));
+        let (first, last) = if len >= 8 {
+            (word(start).unwrap_or_default(), word(end - 8).unwrap_or_default())
+        } else {
+            let first = match word(start) {
+                Some(word) => word & ((1 << (8 * len)) - 1),
+                None => short_word(bytes.get(start..end).unwrap_or_default()),
+            };
+            (first, first)
+        };
+        // A key of 4 GiB cannot be: longer records are refused.
+        Print { first, last, len: u32::try_from(len).unwrap_or(u32::MAX - 1) }
+    }
+
+    #[inline(always)]
+    fn hash(self) -> u64 {
+        (self.first ^ self.last.rotate_left(21) ^ (u64::from(self.len) << 56))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn short_word(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+impl Projection {
+    fn node(&mut self, path: &str, wanted: &BTreeMap<String, Vec<(Want, usize)>>) {
+        let of_path = wanted.get(path).map(Vec::as_slice).unwrap_or_default();
+        let mut add = |kind: Want| {
+            let start = self.slots.len();
+            self.slots.extend(of_path.iter().filter(|(want, _)| *want == kind).map(|(_, slot)| *slot));
+            Range { start, end: self.slots.len() }
+        };
+        let scalars = add(Want::Scalars);
+        let subtrees = add(Want::Subtree);
+        let start = self.paths.len();
+        self.paths.push_str(path);
+        self.nodes.push(Node {
+            path: Range { start, end: self.paths.len() },
+            table: Range::default(),
+            shift: 0,
+            slots: Range { start: scalars.start, end: subtrees.end },
+            subtrees,
+        });
+    }
+
+    fn build_tables(&mut self) {
+        // Nodes are sorted by path, but `a-b` sorts between `a` and `a.b`: descendants are found through their own path.
+        let by_path: BTreeMap<&str, usize> =
+            self.nodes.iter().enumerate().map(|(n, node)| (node.path.text(&self.paths), n)).collect();
+        let mut below: Vec<Vec<Entry>> = vec![Vec::new(); self.nodes.len()];
+        for (n, node) in self.nodes.iter().enumerate().skip(1) {
+            let path = node.path.text(&self.paths);
+            let dots = path.match_indices('.').filter_map(|(dot, _)| Some((path.get(..dot)?, dot + 1)));
+            for (above, key) in dots.chain([("", 0)]) {
+                let start = node.path.start + key;
+                let entry = Entry {
+                    print: Print::of(self.paths.as_bytes(), start, node.path.end),
+                    node: u32::try_from(n).unwrap_or_default(),
+                    start: u32::try_from(start).unwrap_or_default(),
+                };
+                if let Some(list) = by_path.get(above).and_then(|above| below.get_mut(*above)) {
+                    list.push(entry);
+                }
+            }
+        }
+        for (node, entries) in self.nodes.iter_mut().zip(below) {
+            if entries.is_empty() {
+                continue;
+            }
+            // At most a quarter full, so that most keys that are not wanted end at an empty place.
+            let size = (entries.len() * 4).next_power_of_two();
+            node.shift = 64 - size.trailing_zeros();
+            let mut table = vec![Entry::EMPTY; size];
+            for entry in entries {
+                let mut place = (entry.print.hash() >> node.shift) as usize;
+                while let Some(taken) = table.get(place)
+                    && taken.print.len != u32::MAX
+                {
+                    place = (place + 1) & (size - 1);
+                }
+                if let Some(free) = table.get_mut(place) {
+                    *free = entry;
+                }
+            }
+            node.table = Range { start: self.tables.len(), end: self.tables.len() + size };
+            self.tables.extend(table);
+        }
+    }
+
+    /// Fills `state.source` from a record's JSON text. [`EventState::begin`] was called before; on an error the slots
+    /// hold what was found up to it.
+    ///
+    /// Strings that hold escapes are decoded into `state.arena`. Duplicate keys, and one path written in several ways,
+    /// add up. What is not wanted is read past: its strings must end and its brackets must balance, but it is not
+    /// checked to be JSON throughout. Control characters in strings are let through.
+    ///
+    /// # Errors
+    /// Where the record is no JSON object or passes a limit.
+    pub fn project(&self, record: &str, state: &mut EventState) -> Result<(), ProjectionError> {
+        let mut cursor = Cursor::new(record);
+        if u32::try_from(record.len()).is_err() {
+            return cursor.error(0, ProjectionErrorKind::TooLong);
+        }
+        cursor.open_record()?;
+        let Some(root) = self.nodes.first() else {
+            cursor.skip_container()?;
+            return cursor.close_record();
+        };
+        let mut run = Run {
+            projection: self,
+            cursor,
+            table: &mut state.source,
+            arena: &mut state.arena,
+            room: MAX_VALUES,
+        };
+        run.object(root, MAX_DEPTH)?;
+        run.cursor.close_record()
+    }
+
+    /// The node of a key below a node.
+    #[inline(always)]
+    fn child(&self, node: &Node, bytes: &[u8], start: usize, end: usize) -> Option<&Node> {
+        let table = node.table.of(&self.tables);
+        let print = Print::of(bytes, start, end);
+        let mut place = (print.hash() >> node.shift) as usize;
+        loop {
+            let entry = table.get(place & (table.len().wrapping_sub(1)))?;
+            if entry.print == print && (print.len <= 16 || self.key(entry) == bytes.get(start..end)) {
+                return self.nodes.get(entry.node as usize);
+            }
+            if entry.print.len == u32::MAX {
+                return None;
+            }
+            place += 1;
+        }
+    }
+
+    fn key(&self, entry: &Entry) -> Option<&[u8]> {
+        let start = entry.start as usize;
+        self.paths.as_bytes().get(start..start + entry.print.len as usize)
+    }
+}
+
+impl Range {
+    fn text(self, text: &str) -> &str {
+        text.get(self.start..self.end).unwrap_or("")
+    }
+}
+
+/// One pass over one record.
+struct Run<'p, 'r, 's> {
+    projection: &'p Projection,
+    cursor: Cursor<'r>,
+    table: &'s mut SlotTable,
+    arena: &'s mut String,
+    /// How many more values may come.
+    room: usize,
+}
+
+impl<'p> Run<'p, '_, '_> {
+    /// The members of an object whose opening brace was read. `depth` is how many containers may yet be opened.
+    fn object(&mut self, node: &'p Node, depth: usize) -> Read<()> {
+        let mut byte = self.cursor.token()?;
+        if byte == b'}' {
+            return Ok(());
+        }
+        loop {
+            if byte != b'"' {
+                return self.cursor.unexpected();
+            }
+            let key = self.cursor.string()?;
+            let child = if key.escaped {
+                self.escaped_child(node, key.start, key.end)?
+            } else {
+                self.projection.child(node, self.cursor.bytes(), key.start, key.end)
+            };
+            self.cursor.colon()?;
+            let first = self.cursor.token()?;
+            match child {
+                None => self.cursor.skip_value(first)?,
+                Some(child) => self.value(child, first, depth)?,
+            }
+            match self.cursor.token()? {
+                b',' => byte = self.cursor.token()?,
+                b'}' => return Ok(()),
+                _ => return self.cursor.unexpected(),
+            }
+        }
+    }
+
+    /// A wanted value, the first byte of which was read.
+    #[inline]
+    fn value(&mut self, node: &'p Node, first: u8, depth: usize) -> Read<()> {
+        match first {
+            b'"' => {
+                let text = self.cursor.string()?;
+                if node.slots.is_empty() {
+                    return Ok(());
+                }
+                let range = if text.escaped {
+                    let start = self.arena.len();
+                    self.decode(text.start, text.end)?;
+                    TextRef::arena(start, self.arena.len() - start)
+                } else {
+                    TextRef::record(text.start, text.end - text.start)
+                };
+                match range {
+                    Some(range) => self.push(node.slots, Scalar::Text(range)),
+                    None => self.cursor.error(text.start, ProjectionErrorKind::TooLong),
+                }
+            }
+            b'{' => {
+                let start = self.cursor.offset() - 1;
+                if node.table.is_empty() {
+                    self.cursor.skip_container()?;
+                } else {
+                    self.object(node, self.deeper(depth)?)?;
+                }
+                if node.subtrees.is_empty() {
+                    return Ok(());
+                }
+                match TextRef::record(start, self.cursor.offset() - start) {
+                    Some(range) => self.push(node.subtrees, Scalar::Object(range)),
+                    None => Ok(()),
+                }
+            }
+            b'[' => self.array(node, self.deeper(depth)?),
+            b'-' | b'0'..=b'9' => {
+                let number = self.cursor.number(first)?;
+                self.push(node.slots, number)
+            }
+            _ => match self.cursor.literal(first)? {
+                Some(value) => self.push(node.slots, value),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// The elements of an array whose opening bracket was read.
+    fn array(&mut self, node: &'p Node, depth: usize) -> Read<()> {
+        let mut first = self.cursor.token()?;
+        if first == b']' {
+            return Ok(());
+        }
+        loop {
+            self.value(node, first, depth)?;
+            match self.cursor.token()? {
+                b',' => first = self.cursor.token()?,
+                b']' => return Ok(()),
+                _ => return self.cursor.unexpected(),
+            }
+        }
+    }
+
+    fn deeper(&self, depth: usize) -> Read<usize> {
+        match depth.checked_sub(1) {
+            Some(depth) if depth > 0 => Ok(depth),
+            _ => self.cursor.error(self.cursor.offset() - 1, ProjectionErrorKind::TooDeep),
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, slots: Range, value: Scalar) -> Read<()> {
+        for slot in slots.of(&self.projection.slots) {
+            let Some(room) = self.room.checked_sub(1) else {
+                return self.cursor.error(self.cursor.offset(), ProjectionErrorKind::TooManyValues);
+            };
+            self.room = room;
+            self.table.push(*slot, value);
+        }
+        Ok(())
+    }
+
+    fn decode(&mut self, start: usize, end: usize) -> Read<()> {
+        unescape(self.cursor.text(start, end), self.arena)
+            .or_else(|at| self.cursor.error(start + at, ProjectionErrorKind::BadEscape))
+    }
+
+    #[cold]
+    fn escaped_child(&mut self, node: &Node, start: usize, end: usize) -> Read<Option<&'p Node>> {
+        let before = self.arena.len();
+        self.decode(start, end)?;
+        let child = self.projection.child(node, self.arena.as_bytes(), before, self.arena.len());
+        self.arena.truncate(before);
+        Ok(child)
+    }
+}

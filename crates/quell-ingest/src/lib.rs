@@ -1,0 +1,20 @@
+//! Sources and decoders: from files and streams to records, and from records to ECS events.
+
+mod context;
+mod decode;
+mod document;
+pub mod format;
+pub mod layout;
+mod mapping;
+pub mod source;
+
+pub use context::Context;
+pub use decode::{DecodeError, DecodeOptions, Decoder};
+pub use document::DocumentDecoder;
+pub use layout::Layout;
+pub use mapping::{MappingError, mapping_errors};
+pub use format::{FORMATS, Format, RecordReader, UnknownFormat, format_named};
+pub use source::{
+    Batch, Discovery, Input, InputWarning, Limits, Loss, OpenOptions, Opened, SourceFile, WarningLog, discover, open,
+    reread,
+};

@@ -1,0 +1,159 @@
+//! Every record of the test data decodes, and the mapped events have what rules need.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test may panic"
+)]
+
+use flate2::read::MultiGzDecoder;
+use quell_event::{EventState, FieldSet, Slot};
+use quell_ingest::{Context, DecodeOptions, Decoder, DocumentDecoder, Layout};
+use quell_ir::Datum;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+fn data(folder: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("QUELL_TEST_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
+    let folder = root.join(folder);
+    if !folder.is_dir() {
+        eprintln!("skipped: no test data");
+        return None;
+    }
+    Some(folder)
+}
+
+/// The fields that each event must have, by dataset and event id.
+const REQUIRED: &[(&str, &str, &[&str])] = &[
+    ("windows.sysmon_operational", "1", &[
+        "process.name",
+        "process.pid",
+        "process.entity_id",
+        "process.args",
+        "process.command_line",
+        "process.parent.name",
+        "process.hash.sha256",
+        "user.name",
+    ]),
+    ("windows.sysmon_operational", "3", &[
+        "process.name",
+        "source.ip",
+        "destination.ip",
+        "destination.port",
+        "network.transport",
+        "network.direction",
+    ]),
+    ("windows.sysmon_operational", "5", &["process.name", "process.entity_id"]),
+    ("windows.sysmon_operational", "7", &["process.name", "dll.name"]),
+    ("windows.sysmon_operational", "11", &["process.name", "file.path", "file.name"]),
+    ("windows.sysmon_operational", "13", &["process.name", "registry.path", "registry.value"]),
+    ("windows.sysmon_operational", "22", &["dns.question.name", "process.name"]),
+    ("system.security", "4688", &["process.name", "process.pid", "process.parent.pid", "user.name", "event.outcome"]),
+    ("system.security", "4689", &["process.name", "process.pid", "user.name"]),
+    ("system.security", "5156", &[
+        "process.pid",
+        "source.ip",
+        "destination.port",
+        "network.transport",
+        "network.direction",
+    ]),
+    ("windows.powershell_operational", "4103", &["powershell.command.name", "process.command_line", "process.entity_id"]),
+    ("windows.powershell_operational", "4104", &["powershell.file.script_block_text", "powershell.total"]),
+];
+
+/// The fields that every record must have.
+const ALWAYS: &[&str] = &["@timestamp", "event.code", "host.name", "host.os.type", "winlog.channel", "event.dataset"];
+
+struct Check {
+    fields: FieldSet,
+    dataset: Slot,
+    code: Slot,
+    always: Vec<Slot>,
+    required: Vec<(&'static str, &'static str, Vec<Slot>)>,
+    seen: BTreeMap<(String, String), u64>,
+    /// How often a required field is missing.
+    missing: BTreeMap<String, u64>,
+}
+
+impl Check {
+    fn new() -> Self {
+        let mut fields = FieldSet::default();
+        let (dataset, code) = (fields.intern("event.dataset"), fields.intern("event.code"));
+        let always = ALWAYS.iter().map(|field| fields.intern(field)).collect();
+        let required = REQUIRED
+            .iter()
+            .map(|(set, id, names)| (*set, *id, names.iter().map(|name| fields.intern(name)).collect()))
+            .collect();
+        let (seen, missing) = (BTreeMap::new(), BTreeMap::new());
+        Check { fields, dataset, code, always, required, seen, missing }
+    }
+
+    fn record(&mut self, decoder: &Decoder, record: &str, state: &mut EventState, context: &Context) {
+        let mut event = decoder.decode(record, state, context).unwrap();
+        let mut text = |slot| event.values(slot).first().as_text().unwrap_or("").to_owned();
+        let (dataset, code) = (text(self.dataset), text(self.code));
+        let row = self.required.iter().find(|(set, id, _)| *set == dataset && *id == code);
+        let required = row.map_or(&[][..], |(_, _, slots)| slots);
+        for slot in self.always.iter().chain(required) {
+            let values = event.values(*slot);
+            if values.is_empty() {
+                *self.missing.entry(format!("{dataset} {code} {}", self.fields.name(*slot))).or_default() += 1;
+            }
+            for value in values.iter() {
+                assert!(!matches!(value, Datum::Text("-") if *slot != self.dataset), "{}", self.fields.name(*slot));
+            }
+        }
+        *self.seen.entry((dataset, code)).or_default() += 1;
+    }
+}
+
+#[test]
+fn every_windows_json_record_decodes() {
+    let Some(folder) = data("windows-json") else { return };
+    let mut check = Check::new();
+    let options = DecodeOptions::default();
+    let flat = Decoder::new(Layout::FlatWindows, &check.fields, &options);
+    let beat = Decoder::new(Layout::Winlogbeat6, &check.fields, &options);
+    let documents =
+        [Layout::FlatWindows, Layout::Winlogbeat6].map(|layout| DocumentDecoder::new(layout, &options));
+    let (mut state, context, mut records) = (EventState::default(), Context::new(), 0_u64);
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let file = BufReader::new(MultiGzDecoder::new(File::open(entry.unwrap().path()).unwrap()));
+        for line in file.lines() {
+            let line = line.unwrap();
+            let is_beat = line.contains("\"log_name\"");
+            let decoder = if is_beat { &beat } else { &flat };
+            check.record(decoder, &line, &mut state, &context);
+            if records % 16 == 0 {
+                let document = documents[usize::from(is_beat)].document(&line, &context).unwrap();
+                assert_eq!(document["event"]["kind"], "event");
+                assert!(document["@timestamp"].is_string());
+            }
+            records += 1;
+        }
+    }
+    eprintln!("{records} records");
+    let expected = [
+        ("windows.sysmon_operational", "1", 210),
+        ("windows.sysmon_operational", "3", 650),
+        ("windows.sysmon_operational", "5", 175),
+        ("windows.sysmon_operational", "11", 297),
+        ("windows.sysmon_operational", "22", 238),
+        ("system.security", "4688", 634),
+        ("system.security", "4689", 545),
+        ("system.security", "5156", 1885),
+        ("windows.powershell_operational", "4103", 1452),
+        ("windows.powershell_operational", "4104", 78),
+    ];
+    for (dataset, code, count) in expected {
+        assert_eq!(check.seen.get(&(dataset.to_owned(), code.to_owned())), Some(&count), "{dataset} {code}");
+    }
+    eprintln!("missing: {:#?}", check.missing);
+    assert_eq!(check.missing, BTreeMap::new());
+}

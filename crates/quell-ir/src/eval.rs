@@ -1,0 +1,257 @@
+//! Evaluation of conditions: the any-element rule, three-valued inside a leaf, two-valued outside.
+//!
+//! Source: Elasticsearch's "EQL syntax reference". A leaf is evaluated for every combination of one element of each field
+//! that it names (a field named twice takes one element; an absent one is null) and holds if one combination gives true.
+//! This is the plain form; the engine answers most leaves by faster structures and must agree with it.
+
+use crate::arithmetic::negate;
+use crate::expr::{CompareOp, Expr};
+use crate::field::FieldRef;
+use crate::function::compare::{compare_data, compare_texts};
+use crate::function::{Call, Kind};
+use crate::pattern::equal_folded;
+use crate::predicate::{Predicate, Relation};
+use crate::printed::Printed;
+use crate::schema::FieldType;
+use crate::value::{Case, Datum, Value};
+use crate::{Condition, EventFilter};
+use bumpalo::Bump;
+use bumpalo::collections::Vec;
+use std::cell::Cell;
+
+/// What an evaluation reads: the fields of an event, of earlier steps, of the elements around it.
+pub trait Fields<'a> {
+    /// The values of a field that are not null, in order; empty where it is absent. What has to be copied goes to the
+    /// arena.
+    fn values(&self, field: &FieldRef, arena: &'a Bump) -> &'a [Datum<'a>];
+
+    /// Calls `test` with the fields of each object of an array until it gives true, and says whether it did. Inside,
+    /// [`crate::Scope::Element`] 0 is that object.
+    fn any_object(&self, field: &FieldRef, test: &mut dyn FnMut(&dyn Fields<'a>) -> bool) -> bool {
+        _ = (field, test);
+        false
+    }
+
+    /// Whether the process of the event stands in the relation to one whose event the filter selects.
+    fn lineage(&self, relation: Relation, filter: &EventFilter) -> bool {
+        _ = (relation, filter);
+        false
+    }
+}
+
+/// An answer, and whether a limit bit on the way to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether it holds.
+    pub holds: bool,
+    /// Whether combinations were left out, or a text given up, so that `holds` may wrongly be false.
+    pub cut: bool,
+}
+
+/// The most combinations of elements that one leaf tries.
+pub const MAX_COMBINATIONS: usize = 4096;
+
+/// The most bytes that one leaf puts into the arena before it stops trying.
+pub const MAX_SCRATCH: usize = 32 << 20;
+
+/// Whether an expression holds for some combination of elements.
+pub fn holds<'a>(expr: &'a Expr, fields: &dyn Fields<'a>, arena: &'a Bump) -> Outcome {
+    let mut bindings: Vec<'_, Binding<'_>> = Vec::new_in(arena);
+    expr.each_field(&mut |field| {
+        if !bindings.iter().any(|binding| binding.field == field) {
+            bindings.push(Binding { field, values: fields.values(field, arena), at: 0 });
+        }
+    });
+    let before = arena.allocated_bytes();
+    let evaluation = Evaluation { arena, cut: Cell::new(false) };
+    for _ in 0..MAX_COMBINATIONS {
+        if let Datum::Boolean(true) = evaluation.value(expr, &bindings) {
+            return Outcome { holds: true, cut: evaluation.cut.get() };
+        }
+        if !advance(&mut bindings) {
+            return Outcome { holds: false, cut: evaluation.cut.get() };
+        }
+        if arena.allocated_bytes().saturating_sub(before) > MAX_SCRATCH {
+            break;
+        }
+    }
+    Outcome { holds: false, cut: true }
+}
+
+/// The value of an expression that names no field, or `None` where it names one.
+pub fn constant<'a>(expr: &'a Expr, arena: &'a Bump) -> Option<Datum<'a>> {
+    let mut named = false;
+    expr.each_field(&mut |_| named = true);
+    let evaluation = Evaluation { arena, cut: Cell::new(false) };
+    let value = evaluation.value(expr, &[]);
+    (!named && !evaluation.cut.get()).then_some(value)
+}
+
+/// Whether a predicate holds for an event. [`Predicate::FieldNames`] and [`Predicate::AnyField`] ask for fields without a
+/// name, which a reader by name cannot give: they are false here.
+pub fn predicate<'a>(predicate: &'a Predicate, fields: &dyn Fields<'a>, arena: &'a Bump) -> Outcome {
+    let plain = |holds| Outcome { holds, cut: false };
+    match predicate {
+        Predicate::Expr(expr) => holds(expr, fields, arena),
+        Predicate::Lineage { relation, filter } => plain(fields.lineage(*relation, filter)),
+        Predicate::Object { field, condition: inner } => {
+            let mut cut = false;
+            let holds = fields.any_object(field, &mut |element| {
+                let outcome = condition(inner, element, arena);
+                cut |= outcome.cut;
+                outcome.holds
+            });
+            Outcome { holds, cut }
+        }
+        other => {
+            let mut values: &[Datum<'_>] = &[];
+            other.each_field(&mut |field| values = fields.values(field, arena));
+            plain(values.iter().any(|value| other.test_datum(*value)))
+        }
+    }
+}
+
+/// Whether a condition holds for an event.
+pub fn condition<'a>(condition: &'a Condition, fields: &dyn Fields<'a>, arena: &'a Bump) -> Outcome {
+    let mut cut = false;
+    let holds = two_valued(condition, fields, arena, &mut cut);
+    Outcome { holds, cut }
+}
+
+fn two_valued<'a>(
+    condition: &'a Condition,
+    fields: &dyn Fields<'a>,
+    arena: &'a Bump,
+    cut: &mut bool,
+) -> bool {
+    match condition {
+        Condition::Constant(b) => *b,
+        Condition::And(parts) => parts.iter().all(|part| two_valued(part, fields, arena, cut)),
+        Condition::Or(parts) => parts.iter().any(|part| two_valued(part, fields, arena, cut)),
+        Condition::Not(inner) => !two_valued(inner, fields, arena, cut),
+        Condition::Leaf(leaf) => {
+            let outcome = predicate(&leaf.predicate, fields, arena);
+            *cut |= outcome.cut;
+            outcome.holds
+        }
+    }
+}
+
+/// A field and the element that it takes in this combination.
+struct Binding<'a> {
+    field: &'a FieldRef,
+    values: &'a [Datum<'a>],
+    at: usize,
+}
+
+/// The next combination, the last field turning fastest; false after the last one.
+fn advance(bindings: &mut [Binding<'_>]) -> bool {
+    for binding in bindings.iter_mut().rev() {
+        binding.at += 1;
+        if binding.at < binding.values.len() {
+            return true;
+        }
+        binding.at = 0;
+    }
+    false
+}
+
+struct Evaluation<'a> {
+    arena: &'a Bump,
+    cut: Cell<bool>,
+}
+
+impl<'a> Evaluation<'a> {
+    fn value(&self, expr: &'a Expr, bindings: &[Binding<'a>]) -> Datum<'a> {
+        match expr {
+            Expr::Constant(value) => value.datum(),
+            Expr::Field(field) => {
+                let binding = bindings.iter().find(|binding| binding.field == field);
+                binding.and_then(|binding| binding.values.get(binding.at)).copied().unwrap_or(Datum::Null)
+            }
+            Expr::Call { function, case, arguments } => {
+                let mut values = Vec::with_capacity_in(arguments.len(), self.arena);
+                values.extend(arguments.iter().map(|argument| self.value(argument, bindings)));
+                let call = Call::new(*case, self.arena);
+                let result = function.call(&call, &values);
+                self.cut.set(self.cut.get() || call.cut.get());
+                result
+            }
+            Expr::Arithmetic(op, left, right) => {
+                op.apply(&[self.value(left, bindings), self.value(right, bindings)])
+            }
+            Expr::Negative(inner) => negate(self.value(inner, bindings)),
+            Expr::Compare(op, left, right) => {
+                let (a, b) = (self.value(left, bindings), self.value(right, bindings));
+                truth(compare(*op, (left, a), (right, b)))
+            }
+            Expr::IsNull(inner) => Datum::Boolean(self.value(inner, bindings).is_null()),
+            Expr::In { operand, values, case } => {
+                let found = self.value(operand, bindings);
+                if found.is_null() {
+                    return Datum::Null;
+                }
+                Datum::Boolean(values.iter().any(|value| equals(operand, found, value, *case)))
+            }
+            Expr::Like { operand, patterns, case } => self
+                .texts(operand, bindings, |text| patterns.iter().any(|pattern| pattern.matches(text, *case))),
+            Expr::Regex { operand, patterns, case } => self
+                .texts(operand, bindings, |text| patterns.iter().any(|pattern| pattern.matches(text, *case))),
+            Expr::And(parts) => self.all(parts, bindings, true),
+            Expr::Or(parts) => self.all(parts, bindings, false),
+            Expr::Not(inner) => truth(self.value(inner, bindings).to_boolean().map(|b| !b)),
+        }
+    }
+
+    fn texts(&self, operand: &'a Expr, bindings: &[Binding<'a>], test: impl Fn(&str) -> bool) -> Datum<'a> {
+        truth(Printed::default().text(self.value(operand, bindings)).map(test))
+    }
+
+    /// Three-valued `and` (`decided` by false) and `or` (by true).
+    fn all(&self, parts: &'a [Expr], bindings: &[Binding<'a>], unit: bool) -> Datum<'a> {
+        let mut unknown = false;
+        for part in parts {
+            match self.value(part, bindings).to_boolean() {
+                Some(b) if b == unit => {}
+                Some(b) => return Datum::Boolean(b),
+                None => unknown = true,
+            }
+        }
+        if unknown { Datum::Null } else { Datum::Boolean(unit) }
+    }
+}
+
+fn truth<'a>(answer: Option<bool>) -> Datum<'a> {
+    answer.map_or(Datum::Null, Datum::Boolean)
+}
+
+/// Compares as text where both sides are text by their types, or one is and the other is a constant.
+fn compare(op: CompareOp, (left, a): (&Expr, Datum<'_>), (right, b): (&Expr, Datum<'_>)) -> Option<bool> {
+    let texts = match (left, right) {
+        (Expr::Constant(_), other) | (other, Expr::Constant(_)) => is_text(other),
+        _ => is_text(left) && is_text(right),
+    };
+    if texts { compare_texts(op, a, b) } else { compare_data(op, a, b) }
+}
+
+fn equals(operand: &Expr, found: Datum<'_>, wanted: &Value, case: Case) -> bool {
+    match case {
+        Case::Folded => {
+            let mut printed = Printed::default();
+            let Value::Text(wanted) = wanted else { return false };
+            printed.text(found).is_some_and(|found| equal_folded(found, wanted))
+        }
+        Case::Sensitive if is_text(operand) => {
+            compare_texts(CompareOp::Equal, found, wanted.datum()) == Some(true)
+        }
+        Case::Sensitive => compare_data(CompareOp::Equal, found, wanted.datum()) == Some(true),
+    }
+}
+
+fn is_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Field(field) => field.kind == FieldType::Keyword,
+        Expr::Call { function, .. } => function.returns == Kind::String,
+        _ => false,
+    }
+}

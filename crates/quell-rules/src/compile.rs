@@ -1,0 +1,160 @@
+//! From a rule to a query that can run, or the reason why it cannot.
+
+use crate::rule::{Language, Rule, RuleKind};
+use quell_eql::Dialect;
+use quell_ir::{Code, Condition, Diagnostic, EventFilter, Logic, Predicate, Query, Schema};
+
+/// How rules are compiled.
+#[derive(Clone, Copy)]
+pub struct CompileOptions<'s> {
+    /// The fields that there are.
+    pub schema: &'s dyn Schema,
+    /// Whether what is probably wrong (an unknown field) refuses the rule.
+    pub strict: bool,
+    /// Whether Elasticsearch's way is taken where quell's differs on purpose.
+    pub strict_elasticsearch: bool,
+    /// The dialect of EQL; `None` is the rule format's own.
+    pub dialect: Option<Dialect>,
+}
+
+impl<'s> CompileOptions<'s> {
+    /// The options that hold where nothing else is said.
+    #[must_use]
+    pub fn new(schema: &'s dyn Schema) -> Self {
+        CompileOptions { schema, strict: false, strict_elasticsearch: false, dialect: None }
+    }
+}
+
+/// What became of a rule. Findings have their places in the text of the rule's file.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It runs. Spans within the query count in the query's own text.
+    Runs {
+        /// What it looks for.
+        query: Query,
+        /// What is probably not as it was meant.
+        warnings: Vec<Diagnostic>,
+    },
+    /// It is right as far as quell can tell, but quell cannot run it yet.
+    NotRunYet {
+        /// Why, in plain words.
+        reason: String,
+        /// What it looks for, where quell could read that.
+        query: Option<Query>,
+        /// What is probably not as it was meant.
+        warnings: Vec<Diagnostic>,
+    },
+    /// It has errors.
+    Refused(Vec<Diagnostic>),
+}
+
+impl Outcome {
+    /// What was found, whatever became of the rule.
+    #[must_use]
+    pub fn findings(&self) -> &[Diagnostic] {
+        match self {
+            Outcome::Runs { warnings, .. } | Outcome::NotRunYet { warnings, .. } => warnings,
+            Outcome::Refused(errors) => errors,
+        }
+    }
+
+    /// The query, where it could be read.
+    #[must_use]
+    pub fn query(&self) -> Option<&Query> {
+        match self {
+            Outcome::Runs { query, .. } => Some(query),
+            Outcome::NotRunYet { query, .. } => query.as_ref(),
+            Outcome::Refused(_) => None,
+        }
+    }
+}
+
+/// Compiles a rule: EQL queries of single events run; EQL sequences and samples are checked in full but do not run yet, nor
+/// do other rule types.
+#[must_use]
+pub fn compile_rule(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
+    match (rule.kind, rule.language) {
+        (RuleKind::Eql, _) => compile_eql(rule, options),
+        (kind, language) => {
+            Outcome::NotRunYet { reason: other_reason(kind, language), query: None, warnings: Vec::new() }
+        }
+    }
+}
+
+/// Why a rule that is not EQL does not run.
+fn other_reason(kind: RuleKind, language: Option<Language>) -> String {
+    let language = match language {
+        Some(Language::Lucene) => "Lucene",
+        Some(Language::Esql) => "ES|QL",
+        _ => "KQL",
+    };
+    match kind {
+        RuleKind::MachineLearning => "machine learning jobs run in Elasticsearch alone".to_owned(),
+        RuleKind::SavedQuery => "the saved query is kept in Kibana, not in the rule".to_owned(),
+        RuleKind::Threshold => format!("threshold rules ({language}) cannot run yet"),
+        RuleKind::NewTerms => format!("new terms rules ({language}) cannot run yet"),
+        RuleKind::ThreatMatch => format!("indicator match rules ({language}) cannot run yet"),
+        RuleKind::Eql | RuleKind::Query | RuleKind::Esql => format!("{language} queries cannot run yet"),
+    }
+}
+
+fn compile_eql(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
+    let Some(text) = &rule.query else {
+        return Outcome::Refused(vec![Diagnostic::new(Code::MISSING_RULE_FIELD, "the rule has no query")]);
+    };
+    let in_file = |findings: Vec<Diagnostic>| -> Vec<Diagnostic> {
+        let locate =
+            |finding: Diagnostic| Diagnostic { span: finding.span.map(|span| text.locate(span)), ..finding };
+        findings.into_iter().map(locate).collect()
+    };
+    let overrides = &rule.overrides;
+    let compiled = quell_eql::compile(
+        &text.text,
+        &quell_eql::Options {
+            dialect: options.dialect.unwrap_or_else(|| rule.origin.format.dialect()),
+            schema: options.schema,
+            strict: options.strict,
+            strict_elasticsearch: options.strict_elasticsearch,
+            event_category_field: overrides.event_category.as_deref(),
+            timestamp_field: overrides.timestamp_field.as_deref(),
+            tiebreaker_field: overrides.tiebreaker.as_deref(),
+        },
+    );
+    match compiled {
+        Err(errors) => Outcome::Refused(in_file(errors)),
+        Ok(compiled) => {
+            let (query, warnings) = (compiled.query, in_file(compiled.warnings));
+            match reason_against(&query) {
+                Some(reason) => {
+                    Outcome::NotRunYet { reason: reason.to_owned(), query: Some(query), warnings }
+                }
+                None => Outcome::Runs { query, warnings },
+            }
+        }
+    }
+}
+
+/// Why a query cannot run yet, if it cannot.
+fn reason_against(query: &Query) -> Option<&'static str> {
+    match &query.logic {
+        Logic::Sequence(_) => Some("EQL sequences cannot run yet"),
+        Logic::Sample(_) => Some("EQL samples cannot run yet"),
+        Logic::Event(filter) if asks_lineage(filter) => Some("`descendant of` cannot run yet"),
+        Logic::Event(_) => None,
+    }
+}
+
+fn asks_lineage(filter: &EventFilter) -> bool {
+    fn condition_asks(condition: &Condition) -> bool {
+        let mut asks = false;
+        condition.each_leaf(&mut |leaf| {
+            asks |= match &leaf.predicate {
+                Predicate::Lineage { .. } => true,
+                Predicate::Object { condition, .. } => condition_asks(condition),
+                _ => false,
+            };
+        });
+        asks
+    }
+    condition_asks(&filter.condition)
+}

@@ -1,0 +1,98 @@
+//! What becomes of a rule, by its type, its overrides and the options.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a test may panic")]
+
+mod support;
+
+use quell_eql::Dialect;
+use quell_ir::schema::NoSchema;
+use quell_ir::{FieldInfo, FieldType, Logic, Schema};
+use quell_rules::{CompileOptions, Outcome, Rule, compile_rule};
+use support::{elastic, load, places};
+
+/// Knows `process.name` and `my.category` alone.
+struct Small;
+
+impl Schema for Small {
+    fn field(&self, path: &str) -> Option<FieldInfo> {
+        ["process.name", "my.category"]
+            .contains(&path)
+            .then_some(FieldInfo { kind: FieldType::Keyword, array: false })
+    }
+
+    fn near(&self, _path: &str) -> Vec<String> {
+        vec!["process.name".to_owned()]
+    }
+
+    fn name(&self) -> &str {
+        "small"
+    }
+}
+
+fn rule(lines: &[(&str, &str)]) -> Rule {
+    let set = load(&[("a.toml", &elastic(lines))]);
+    assert_eq!(places(&set.findings), [""; 0]);
+    set.rules[0].clone()
+}
+
+#[test]
+fn an_event_query_runs_with_the_category_field_of_its_rule() {
+    for (lines, field) in
+        [(vec![], "event.category"), (vec![("event_category_override", "\"my.category\"")], "my.category")]
+    {
+        let Outcome::Runs { query, warnings } = compile_rule(&rule(&lines), &CompileOptions::new(&Small))
+        else {
+            panic!("does not run");
+        };
+        assert_eq!(warnings, []);
+        let Logic::Event(filter) = query.logic else { panic!("no event query") };
+        assert_eq!(filter.category.unwrap().field.path.as_ref(), field);
+    }
+}
+
+#[test]
+fn an_unknown_field_is_a_warning_in_the_file_and_refuses_only_when_strict() {
+    let rule = rule(&[("query", "'process where proces.name == \"a\"'")]);
+    let mut options = CompileOptions::new(&Small);
+    let Outcome::Runs { warnings, .. } = compile_rule(&rule, &options) else { panic!("does not run") };
+    assert_eq!(warnings[0].span.unwrap().text(&rule.origin.text), "proces.name");
+    options.strict = true;
+    let Outcome::Refused(errors) = compile_rule(&rule, &options) else { panic!("not refused") };
+    assert_eq!(errors[0].span.unwrap().text(&rule.origin.text), "proces.name");
+}
+
+#[test]
+fn the_dialect_is_the_formats_own_unless_it_is_given() {
+    let rule = rule(&[("query", "'process where process.name == process.parent.name'")]);
+    let mut options = CompileOptions::new(&NoSchema);
+    assert!(matches!(compile_rule(&rule, &options), Outcome::Refused(_)));
+    options.dialect = Some(Dialect::Endpoint);
+    assert!(matches!(compile_rule(&rule, &options), Outcome::Runs { .. }));
+}
+
+#[test]
+fn what_does_not_run_yet_says_why() {
+    let table = [
+        ("eql", "eql", "'sequence by a [any where true] [any where true]'", "EQL sequences cannot run yet"),
+        ("eql", "eql", "'sample by a [any where true] [any where true]'", "EQL samples cannot run yet"),
+        ("query", "kuery", "'a: b'", "KQL queries cannot run yet"),
+        ("query", "lucene", "'a: b'", "Lucene queries cannot run yet"),
+        ("esql", "esql", "'from a'", "ES|QL queries cannot run yet"),
+    ];
+    for (kind, language, query, expected) in table {
+        let (kind, language) = (format!("{kind:?}"), format!("{language:?}"));
+        let rule = rule(&[("type", &kind), ("language", &language), ("query", query)]);
+        let Outcome::NotRunYet { reason, query, .. } = compile_rule(&rule, &CompileOptions::new(&NoSchema))
+        else {
+            panic!("{expected}: another outcome");
+        };
+        assert_eq!((reason.as_str(), query.is_some()), (expected, language == "\"eql\""));
+    }
+    let text = "[rule]\nid = \"1\"\nname = \"n\"\ndescription = \"d\"\nos_list = []\nquery = '''\nprocess where not descendant of [process where process.name == \"a\"]\n'''\n";
+    let set = load(&[("a.toml", text)]);
+    let outcome = compile_rule(&set.rules[0], &CompileOptions::new(&NoSchema));
+    assert!(
+        matches!(&outcome, Outcome::NotRunYet { reason, .. } if reason == "`descendant of` cannot run yet"),
+        "{outcome:?}"
+    );
+}

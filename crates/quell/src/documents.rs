@@ -1,0 +1,94 @@
+//! The whole documents of alerts, made again from their records.
+
+use quell_engine::{Alert, alert_document};
+use quell_event::{RecordRef, RecordText};
+use quell_ingest::{Context, DecodeError, DecodeOptions, DocumentDecoder, Format, Layout, SourceFile, reread};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+/// Makes documents; keeps one decoder for each layout that it met.
+pub struct Documents<'r> {
+    files: &'r [SourceFile],
+    formats: &'r [Option<&'static dyn Format>],
+    options: &'r DecodeOptions,
+    decoders: HashMap<Layout, DocumentDecoder>,
+}
+
+/// Why a record cannot be had again.
+#[derive(Debug)]
+pub enum DocumentError {
+    /// Its file cannot be read any more, or was changed.
+    Changed {
+        /// The file.
+        path: String,
+        /// What reading it gave.
+        error: std::io::Error,
+    },
+    /// It is not what it was when it was matched.
+    Undecodable {
+        /// The file.
+        path: String,
+        /// What decoding it gave.
+        error: DecodeError,
+    },
+    /// It belongs to another scan.
+    Unknown,
+}
+
+impl std::fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            DocumentError::Changed { path, error } => write!(f, "{path}: cannot be read again: {error}"),
+            DocumentError::Undecodable { path, error } => write!(f, "{path}: {error}"),
+            DocumentError::Unknown => f.write_str("the record belongs to another scan"),
+        }
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
+impl<'r> Documents<'r> {
+    pub(crate) fn new(
+        files: &'r [SourceFile],
+        formats: &'r [Option<&'static dyn Format>],
+        options: &'r DecodeOptions,
+    ) -> Documents<'r> {
+        Documents { files, formats, options, decoders: HashMap::new() }
+    }
+
+    /// The alert as one document: its event's fields at the top, the rest under `kibana.alert`.
+    ///
+    /// # Errors
+    /// Where a record cannot be had again.
+    pub fn alert(&mut self, alert: &Alert) -> Result<Map<String, Value>, DocumentError> {
+        Ok(alert_document(alert, &self.events(alert)?))
+    }
+
+    /// The ECS documents of the alert's events, in order.
+    ///
+    /// # Errors
+    /// Where a record cannot be had again.
+    pub fn events(&mut self, alert: &Alert) -> Result<Vec<Map<String, Value>>, DocumentError> {
+        alert.members.iter().map(|member| self.event(&member.record)).collect()
+    }
+
+    fn event(&mut self, record: &RecordRef) -> Result<Map<String, Value>, DocumentError> {
+        let source = record.source as usize;
+        let file = self.files.get(source).ok_or(DocumentError::Unknown)?;
+        let format = self.formats.get(source).copied().flatten().ok_or(DocumentError::Unknown)?;
+        let path = || file.path.display().to_string();
+        let again;
+        let text: &str = match &record.text {
+            RecordText::Owned(text) => text,
+            RecordText::Reread(len) => {
+                again = reread(file, record.position, *len)
+                    .map_err(|error| DocumentError::Changed { path: path(), error })?;
+                &again
+            }
+        };
+        let layout = format.layout();
+        let decoder =
+            self.decoders.entry(layout).or_insert_with(|| DocumentDecoder::new(layout, self.options));
+        decoder.document(text, &Context::new()).map_err(|error| DocumentError::Undecodable { path: path(), error })
+    }
+}

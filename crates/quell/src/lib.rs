@@ -1,0 +1,54 @@
+//! quell: Elastic's detection rules on any log, without a cluster.
+//!
+//! This crate is the stable face of the engine: load rules, scan inputs, get alerts. The crates behind it may change.
+//!
+//! ```
+//! use quell::{CompileOptions, NoProgress, RuleSet, RuleSpec, Scan, ScanOptions};
+//!
+//! let rules = RuleSet::load(&[RuleSpec::Embedded("t1046".into())]);
+//! let scan = Scan::new(rules.rules, &CompileOptions::new(quell::schema()), ScanOptions::default());
+//! assert!(scan.findings().iter().all(|finding| !finding.diagnostic.is_error()));
+//!
+//! let nothing: [&str; 0] = [];
+//! let report = scan.run(&nothing, &NoProgress);
+//! assert!(report.alerts.is_empty());
+//! ```
+
+mod decode;
+mod documents;
+mod pipeline;
+mod query;
+mod scan;
+
+pub use decode::{Decoded, decode};
+pub use documents::{DocumentError, Documents};
+pub use pipeline::{NoProgress, Progress, Seen};
+pub use query::{QueryError, QueryOptions, query};
+pub use scan::{NotRun, Report, Scan, ScanOptions, Stats};
+
+pub use quell_engine::{Alert, ResultLimit, ResultPosition};
+pub use quell_eql::{Dialect, format_source};
+pub use quell_event::EcsSchema;
+pub use quell_ingest::{InputWarning, Loss, WarningLog};
+pub use quell_ir::diagnostic::{did_you_mean, near_names};
+pub use quell_ir::Value as Constant;
+pub use quell_ir::{Code, Diagnostic, FieldType, Schema, Severity, Span};
+pub use quell_rules::{
+    Checked, CompileOptions, EmbeddedSet, FileFinding, Language, Outcome, Rule, RuleFormat, RuleKind, RuleSet,
+    RuleSeverity, RuleSpec, Selection, check, compile_rule, report,
+};
+
+use std::sync::LazyLock;
+
+/// The fields that rules may name: ECS, and what Elastic's integrations add to it.
+#[must_use]
+pub fn schema() -> &'static EcsSchema {
+    static SCHEMA: LazyLock<EcsSchema> = LazyLock::new(EcsSchema::new);
+    &SCHEMA
+}
+
+/// The names of the input formats, as [`ScanOptions::input_format`] takes them.
+#[must_use]
+pub fn input_format_names() -> Vec<&'static str> {
+    quell_ingest::FORMATS.iter().map(|format| format.name()).collect()
+}

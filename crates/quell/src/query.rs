@@ -1,0 +1,59 @@
+//! One EQL query over inputs, as Elasticsearch's EQL search API answers it.
+
+use crate::pipeline::Progress;
+use crate::scan::{Report, Scan, ScanOptions};
+use quell_engine::ResultLimit;
+use quell_eql::Dialect;
+use quell_ir::Diagnostic;
+use quell_rules::{CompileOptions, FileFinding, Rule};
+use std::path::Path;
+
+/// What the search API takes beside the query. Source: Elasticsearch's "EQL search API".
+#[derive(Clone, Debug, Default)]
+pub struct QueryOptions {
+    /// How inputs are read; its timestamp and tiebreaker fields are the API's.
+    pub scan: ScanOptions,
+    /// The field of the category, `event.category` by default.
+    pub event_category_field: Option<String>,
+    /// The most results; all by default, where Elasticsearch gives 10.
+    pub size: Option<ResultLimit>,
+    /// The dialect.
+    pub dialect: Dialect,
+}
+
+/// Why a query does not run.
+#[derive(Debug)]
+pub enum QueryError {
+    /// It is wrong.
+    Refused(Vec<Diagnostic>),
+    /// It is right but cannot run yet.
+    NotRunYet(String),
+}
+
+/// Runs a query. The report's alerts are its results, in ascending order; the findings are warnings.
+///
+/// # Errors
+/// Where the query is refused or cannot run yet.
+pub fn query<P: AsRef<Path>>(
+    source: &str,
+    compile: &CompileOptions<'_>,
+    options: &QueryOptions,
+    paths: &[P],
+    progress: &dyn Progress,
+) -> Result<(Report, Vec<FileFinding>), QueryError> {
+    let mut rule = Rule::of_query(source);
+    rule.overrides.event_category.clone_from(&options.event_category_field);
+    let compile = CompileOptions { dialect: Some(options.dialect), ..*compile };
+    // A query asks all events; index patterns belong to rules.
+    let scan_options = ScanOptions { any_index: true, limit: options.size, ..options.scan.clone() };
+    let scan = Scan::new(vec![rule], &compile, scan_options);
+    if let Some(not_run) = scan.not_run().first() {
+        return Err(QueryError::NotRunYet(not_run.reason.clone()));
+    }
+    if scan.is_empty() {
+        let errors = scan.findings().iter().map(|finding| finding.diagnostic.clone()).collect();
+        return Err(QueryError::Refused(errors));
+    }
+    let report = scan.run(paths, progress);
+    Ok((report, scan.findings().to_vec()))
+}

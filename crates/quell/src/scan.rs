@@ -1,0 +1,387 @@
+//! A scan: rules over inputs, to alerts.
+
+use crate::documents::Documents;
+use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
+use jiff::tz::TimeZone;
+use quell_engine::{Alert, Engine, EngineOptions, EngineRule, Hit, MatchStats, Matcher, ResultLimit, correlate};
+use quell_event::{EventState, Position, RecordRef, RecordText, Slot};
+use quell_ingest::{
+    Batch, Context, DecodeOptions, Decoder, Format, Layout, OpenOptions, SourceFile, WarningLog, discover,
+};
+use quell_ir::Datum;
+use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How inputs are read and matched.
+#[derive(Clone, Debug)]
+pub struct ScanOptions {
+    /// Threads; 0 is one a core.
+    pub threads: usize,
+    /// The format of every input, by name; without it the content says. A name that is no format is ignored: see
+    /// [`crate::input_format_names`].
+    pub input_format: Option<String>,
+    /// The zone of times that name none.
+    pub timezone: TimeZone,
+    /// Only events from this time on, in nanoseconds since 1970. An event without a time is left out then.
+    pub since: Option<i64>,
+    /// Only events before this time.
+    pub until: Option<i64>,
+    /// Whether rules look at every event, whatever their index patterns say.
+    pub any_index: bool,
+    /// The field of an event's time, for rules that name none.
+    pub timestamp_field: Option<String>,
+    /// The field that orders events of equal time, for rules that name none.
+    pub tiebreaker_field: Option<String>,
+    /// How many results of each rule are kept.
+    pub limit: Option<ResultLimit>,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        ScanOptions {
+            threads: 0,
+            input_format: None,
+            timezone: TimeZone::UTC,
+            since: None,
+            until: None,
+            any_index: false,
+            timestamp_field: None,
+            tiebreaker_field: None,
+            limit: None,
+        }
+    }
+}
+
+impl ScanOptions {
+    pub(crate) fn threads(&self) -> usize {
+        const MOST: usize = 256;
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+        .min(MOST)
+    }
+
+    pub(crate) fn open_options(&self) -> OpenOptions {
+        let named = |format: &&&'static dyn Format| Some(format.name()) == self.input_format.as_deref();
+        OpenOptions { format: quell_ingest::FORMATS.iter().find(named).copied(), ..OpenOptions::default() }
+    }
+
+    pub(crate) fn decode_options(&self) -> DecodeOptions {
+        DecodeOptions { timezone: self.timezone.clone(), ..DecodeOptions::default() }
+    }
+}
+
+/// A rule that does not run, and why.
+#[derive(Clone, Debug)]
+pub struct NotRun {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// A clause without a full stop: `sequences cannot run yet`.
+    pub reason: String,
+}
+
+/// Compiled rules, ready to run over inputs any number of times.
+pub struct Scan {
+    engine: Engine,
+    options: ScanOptions,
+    not_run: Vec<NotRun>,
+    findings: Vec<FileFinding>,
+}
+
+impl Scan {
+    /// Compiles rules. A rule that is refused or cannot run yet stops no other: see [`Scan::findings`] and
+    /// [`Scan::not_run`].
+    #[must_use]
+    pub fn new(rules: Vec<Rule>, compile: &CompileOptions<'_>, options: ScanOptions) -> Scan {
+        let mut runnable = Vec::new();
+        let mut not_run = Vec::new();
+        let mut findings = Vec::new();
+        for rule in rules.into_iter().map(Arc::new) {
+            let outcome = compile_rule(&rule, compile);
+            findings.extend(outcome.findings().iter().map(|diagnostic| FileFinding {
+                path: rule.origin.path.clone(),
+                text: Arc::clone(&rule.origin.text),
+                rule_id: Some(rule.id.clone()),
+                diagnostic: diagnostic.clone(),
+            }));
+            match outcome {
+                Outcome::Runs { query, .. } => runnable.push(EngineRule { rule, query }),
+                Outcome::NotRunYet { reason, .. } => not_run.push(NotRun { rule, reason }),
+                Outcome::Refused(_) => {}
+            }
+        }
+        let (engine, refused) = Engine::new(runnable, &engine_options(&options));
+        not_run.extend(refused.into_iter().map(|rule| NotRun { rule: rule.rule, reason: rule.reason.into() }));
+        Scan { engine, options, not_run, findings }
+    }
+
+    /// How many rules run.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.engine.rules().len()
+    }
+
+    /// Whether no rule runs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rules that do not run.
+    #[must_use]
+    pub fn not_run(&self) -> &[NotRun] {
+        &self.not_run
+    }
+
+    /// What was found while compiling; a rule with an error is refused.
+    #[must_use]
+    pub fn findings(&self) -> &[FileFinding] {
+        &self.findings
+    }
+
+    /// Finds the inputs that `paths` name (files, folders, patterns, `-`) and runs the rules over them.
+    pub fn run<P: AsRef<Path>>(&self, paths: &[P], progress: &dyn Progress) -> Report {
+        let started = Instant::now();
+        let found = discover(paths);
+        let decoders = Decoders::new(&self.engine, &self.options);
+        let workers: Vec<MatchWork<'_>> =
+            (0..self.options.threads()).map(|_| MatchWork::new(self, &decoders)).collect();
+        let (workers, driven) = drive(&found.files, &self.options.open_options(), workers, progress);
+        let mut report = Report::new(found.files, found.warnings, driven, &self.options);
+        let mut hits = Vec::new();
+        let mut matched = MatchStats::default();
+        for mut worker in workers {
+            hits.append(&mut worker.hits);
+            matched.add(&worker.matcher.stats());
+            report.stats.absorb(&worker);
+        }
+        report.stats.events_without_index = matched.without_index;
+        report.stats.tests_cut = matched.cut;
+        report.stats.candidates = matched.candidates;
+        report.alerts =
+            correlate(&self.engine, hits).into_iter().filter_map(|found| Alert::new(&self.engine, found)).collect();
+        report.hits_by_rule = self.engine.rules().cloned().zip(matched.hits.iter().copied()).collect();
+        report.stats.elapsed = started.elapsed();
+        report
+    }
+
+    /// Matches JSON lines that lie in memory, on this thread, and gives the number of hits: what `quell bench` times.
+    ///
+    /// Lines that cannot be decoded are passed over.
+    pub fn match_lines(&self, format: &str, lines: &str) -> u64 {
+        let decoders = Decoders::new(&self.engine, &self.options);
+        let mut work = MatchWork::new(self, &decoders);
+        let layout = quell_ingest::FORMATS
+            .iter()
+            .find(|known| known.name() == format)
+            .map_or(Layout::Ecs, |format| format.layout());
+        let mut hits = 0;
+        for (number, line) in (1..).zip(lines.lines()) {
+            let position = Position { offset: 0, number };
+            _ = work.record(0, layout, false, position, line);
+            hits += work.hits.drain(..).len() as u64;
+        }
+        hits
+    }
+}
+
+fn engine_options(options: &ScanOptions) -> EngineOptions {
+    EngineOptions {
+        any_index: options.any_index,
+        timestamp_field: options.timestamp_field.clone(),
+        tiebreaker_field: options.tiebreaker_field.clone(),
+        limit: options.limit,
+    }
+}
+
+/// One compiled decoder for each layout.
+struct Decoders {
+    by_layout: Vec<(Layout, Decoder)>,
+}
+
+impl Decoders {
+    fn new(engine: &Engine, options: &ScanOptions) -> Decoders {
+        let decode = options.decode_options();
+        let subtree = |slot: Slot| engine.subtree(slot);
+        let decoder = |layout| (layout, Decoder::with_subtrees(layout, engine.fields(), &subtree, &decode));
+        Decoders { by_layout: Layout::ALL.into_iter().map(decoder).collect() }
+    }
+
+    fn of(&self, layout: Layout) -> Option<&Decoder> {
+        self.by_layout.iter().find(|(known, _)| *known == layout).map(|(_, decoder)| decoder)
+    }
+}
+
+/// Decoding and matching on one thread.
+struct MatchWork<'s> {
+    matcher: Matcher<'s>,
+    decoders: &'s Decoders,
+    context: Context,
+    state: EventState,
+    timestamp: Option<Slot>,
+    since: Option<i64>,
+    until: Option<i64>,
+    hits: Vec<Hit>,
+    events: u64,
+    out_of_range: u64,
+    first: Option<i64>,
+    last: Option<i64>,
+}
+
+impl<'s> MatchWork<'s> {
+    fn new(scan: &'s Scan, decoders: &'s Decoders) -> Self {
+        MatchWork {
+            matcher: scan.engine.matcher(),
+            decoders,
+            context: Context::default(),
+            state: EventState::default(),
+            timestamp: scan.engine.fields().get(scan.options.timestamp_field.as_deref().unwrap_or("@timestamp")),
+            since: scan.options.since,
+            until: scan.options.until,
+            hits: Vec::new(),
+            events: 0,
+            out_of_range: 0,
+            first: None,
+            last: None,
+        }
+    }
+
+    fn record(
+        &mut self,
+        source: u32,
+        layout: Layout,
+        rereadable: bool,
+        position: Position,
+        text: &str,
+    ) -> Result<(), quell_ingest::DecodeError> {
+        let Some(decoder) = self.decoders.of(layout) else { return Ok(()) };
+        let mut event = decoder.decode(text, &mut self.state, &self.context)?;
+        self.events += 1;
+        let time = self.timestamp.and_then(|slot| nanos(event.values(slot).first()));
+        if let Some(time) = time {
+            self.first = Some(self.first.map_or(time, |first| first.min(time)));
+            self.last = Some(self.last.map_or(time, |last| last.max(time)));
+        }
+        let outside = |time: i64| {
+            self.since.is_some_and(|since| time < since) || self.until.is_some_and(|until| time >= until)
+        };
+        if (self.since.is_some() || self.until.is_some()) && time.is_none_or(outside) {
+            self.out_of_range += 1;
+            return Ok(());
+        }
+        let mut reference = || {
+            let text = match u32::try_from(text.len()) {
+                Ok(len) if rereadable => RecordText::Reread(len),
+                _ => RecordText::Owned(text.into()),
+            };
+            RecordRef { source, position, text }
+        };
+        self.matcher.match_event(&mut event, &mut reference, &mut self.hits);
+        Ok(())
+    }
+}
+
+fn nanos(time: Datum<'_>) -> Option<i64> {
+    quell_ir::date::date_of(time)
+}
+
+impl Work for MatchWork<'_> {
+    fn batch(&mut self, source: u32, input: &InputFacts, batch: &mut Batch, counts: &mut Counts) {
+        let layout = input.format.layout();
+        let before = self.hits.len();
+        let mut damaged = WarningLog::default();
+        for (position, text) in batch.iter() {
+            match self.record(source, layout, input.rereadable, position, text) {
+                Ok(()) => counts.events += 1,
+                Err(error) => input.damaged(position, &error, &mut damaged),
+            }
+        }
+        batch.warnings.absorb(&mut damaged);
+        counts.hits += (self.hits.len() - before) as u64;
+    }
+}
+
+/// What a scan found.
+pub struct Report {
+    /// The alerts in order of time, building blocks among them.
+    pub alerts: Vec<Alert>,
+    /// What was wrong with the inputs.
+    pub warnings: WarningLog,
+    /// Each rule that ran, and how many events satisfied it.
+    pub hits_by_rule: Vec<(Arc<Rule>, u64)>,
+    /// Counts and times.
+    pub stats: Stats,
+    /// Whether it was stopped before the end.
+    pub interrupted: bool,
+    files: Vec<SourceFile>,
+    formats: Vec<Option<&'static dyn Format>>,
+    decode: DecodeOptions,
+}
+
+/// Counts and times of a scan.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Inputs that were found.
+    pub files: u64,
+    /// Records that were decoded.
+    pub events: u64,
+    /// Of those, how many `since` and `until` left out.
+    pub events_out_of_range: u64,
+    /// Of those, how many say nothing of an index, so that every rule's index patterns match.
+    pub events_without_index: u64,
+    /// Tests that a limit cut short.
+    pub tests_cut: u64,
+    /// Conditions that were looked at, because a witness fired or there is none.
+    pub candidates: u64,
+    /// Bytes read, after decompression.
+    pub bytes: u64,
+    /// The earliest event, in nanoseconds since 1970.
+    pub first: Option<i64>,
+    /// The latest event.
+    pub last: Option<i64>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl Stats {
+    fn absorb(&mut self, worker: &MatchWork<'_>) {
+        self.events += worker.events;
+        self.events_out_of_range += worker.out_of_range;
+        self.first = [self.first, worker.first].into_iter().flatten().min();
+        self.last = [self.last, worker.last].into_iter().flatten().max();
+    }
+}
+
+impl Report {
+    pub(crate) fn new(
+        files: Vec<SourceFile>,
+        mut warnings: WarningLog,
+        driven: Driven,
+        options: &ScanOptions,
+    ) -> Report {
+        for mut of_input in driven.warnings {
+            // Threads finish batches in any order.
+            of_input.sort();
+            warnings.absorb(&mut of_input);
+        }
+        Report {
+            alerts: Vec::new(),
+            warnings,
+            hits_by_rule: Vec::new(),
+            stats: Stats { files: files.len() as u64, bytes: driven.bytes, ..Stats::default() },
+            interrupted: driven.interrupted,
+            files,
+            formats: driven.formats,
+            decode: options.decode_options(),
+        }
+    }
+
+    /// What makes documents of the alerts.
+    #[must_use]
+    pub fn documents(&self) -> Documents<'_> {
+        Documents::new(&self.files, &self.formats, &self.decode)
+    }
+}
