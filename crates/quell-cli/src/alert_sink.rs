@@ -75,7 +75,10 @@ pub fn parse_write(text: &str) -> Result<WriteTo, String> {
         Ok(kind) => Ok(WriteTo { kind, path: PathBuf::from(path) }),
         Err(_) => {
             let hint = did_you_mean(&near_names(kind, kinds));
-            Err(format!("unknown kind `{kind}`; {}", hint.unwrap_or_else(|| format!("there are {}", kinds.join(", ")))))
+            Err(format!(
+                "unknown kind `{kind}`; {}",
+                hint.unwrap_or_else(|| format!("there are {}", kinds.join(", ")))
+            ))
         }
     }
 }
@@ -93,13 +96,13 @@ pub fn severity_style(severity: RuleSeverity) -> Style {
 
 /// Time, severity, rule, host, user, process, command line.
 const TABLE: [Column; 7] = [
-    Column { max: 19 },
-    Column { max: 8 },
-    Column { max: 40 },
-    Column { max: 20 },
-    Column { max: 20 },
-    Column { max: 20 },
-    Column { max: usize::MAX },
+    Column::word(19),
+    Column::word(8),
+    Column::text(40, 20),
+    Column::text(24, 11),
+    Column::text(24, 11),
+    Column::text(24, 11),
+    Column::rest(),
 ];
 
 struct Table(Columns<'static>);
@@ -141,8 +144,18 @@ impl Sink for Ndjson {
     }
 }
 
-const CSV_HEADER: [&str; 10] =
-    ["time", "severity", "risk_score", "rule", "rule_id", "host", "user", "process", "command_line", "alert_id"];
+const CSV_HEADER: [&str; 10] = [
+    "time",
+    "severity",
+    "risk_score",
+    "rule",
+    "rule_id",
+    "host",
+    "user",
+    "process",
+    "command_line",
+    "alert_id",
+];
 
 struct Csv {
     begun: bool,
@@ -210,7 +223,12 @@ mod tests {
     #[test]
     fn a_kind_and_a_file_are_needed() {
         assert!(parse_write("csv=a=b.csv").is_ok_and(|to| to.path.as_os_str() == "a=b.csv"));
-        for (text, part) in [("csv", "KIND=FILE"), ("csv=", "KIND=FILE"), ("cvs=x", "did you mean `csv`?"), ("html=x", "there are")] {
+        for (text, part) in [
+            ("csv", "KIND=FILE"),
+            ("csv=", "KIND=FILE"),
+            ("cvs=x", "did you mean `csv`?"),
+            ("html=x", "there are"),
+        ] {
             let error = parse_write(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }

@@ -21,15 +21,8 @@ use std::ffi::OsString;
     args_override_self = true,
     subcommand_required = true,
     arg_required_else_help = true,
-    disable_help_subcommand = false,
-    infer_subcommands = false,
     styles = STYLES,
-    after_help = "Examples:\n  \
-        quell scan ./logs                       alerts of the built-in rules\n  \
-        quell scan ./logs --rules my-rules/     alerts of your own\n  \
-        quell query 'process where process.name == \"nmap.exe\"' ./logs\n  \
-        quell check my-rules/                   what is wrong with rules\n\n\
-        `quell COMMAND --help` says more, `quell --help` also what exit codes and quell.toml mean."
+    after_help = EXAMPLES
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -38,21 +31,37 @@ pub struct Cli {
     pub command: Command,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  quell scan ./logs                       alerts of the built-in rules
+  quell scan ./logs --rules my-rules/     alerts of your own
+  quell query 'process where process.name == \"nmap.exe\"' ./logs
+  quell check my-rules/                   what is wrong with rules
+
+`quell COMMAND --help` says more, `quell --help` also what exit codes and quell.toml mean.";
+
 /// What every command understands.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "General")]
 pub struct General {
-    /// When to colour; NO_COLOR and CLICOLOR are respected
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", display_order = 900)]
+    /// When to colour: auto, always or never; NO_COLOR and CLICOLOR are respected
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     pub color: Color,
     /// Print results and errors only: no summary, no warnings, no progress
-    #[arg(long, short, global = true, display_order = 901)]
+    #[arg(long, short, global = true)]
     pub quiet: bool,
     /// Threads to work with; 0 takes every core
-    #[arg(long, global = true, value_name = "N", default_value_t = 0, display_order = 902)]
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
     pub threads: u16,
     /// Take no defaults from quell.toml
-    #[arg(long, global = true, display_order = 903)]
+    #[arg(long, global = true)]
     pub no_config: bool,
 }
 
@@ -83,11 +92,12 @@ pub enum NotParsed {
 #[must_use]
 pub fn command() -> clap::Command {
     let long = format!(
-        "Exit codes:\n{}\n\nConfiguration:\n{}\n\nTimes:\n  {}",
+        "{EXAMPLES}\n\nExit codes:\n{}\n\nConfiguration:\n{}\n\nTimes:\n  {}",
         exit::table(),
         indent(settings::HELP),
-        "--since and --until take RFC 3339 (2023-04-02T10:11:09Z), a date and time (2023-04-02T10:11), or a date,\n  \
-         which means its first moment. Without an offset they are in --timezone, UTC by default."
+        "--since and --until take RFC 3339 (2023-04-02T10:11:09Z), a date and time\n  \
+         (2023-04-02T10:11), or a date, which means its first moment. Without an offset they are\n  \
+         in --timezone, UTC by default. --until itself is outside."
     );
     settings::with_negations(Cli::command().after_long_help(long))
 }
@@ -109,8 +119,13 @@ fn with_settings(args: &[OsString], matches: ArgMatches) -> Result<ArgMatches, N
     let Some(path) = std::env::current_dir().ok().and_then(|folder| settings::find(&folder)) else {
         return Ok(matches);
     };
-    let command = settings::apply(command(), &matches, &path).map_err(NotParsed::Settings)?;
-    command.try_get_matches_from(args).map_err(NotParsed::Clap)
+    let (command, taken) = settings::apply(command(), &matches, &path).map_err(NotParsed::Settings)?;
+    let matches = command.try_get_matches_from(args).map_err(NotParsed::Clap)?;
+    if taken && let Ok(general) = General::from_arg_matches(&matches) {
+        // A file that came with the evidence must not change anything in silence.
+        general.console().note(&format!("defaults from {}; --no-config ignores them", path.display()));
+    }
+    Ok(matches)
 }
 
 fn indent(text: &str) -> String {

@@ -28,11 +28,33 @@ impl Cell {
     }
 }
 
-/// A column: how wide it may become. The last column takes what is left.
+/// A column: how wide it may become on a terminal. The last column takes what is left.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// The most columns that it takes on a terminal.
+    /// The most terminal columns that it takes.
     pub max: usize,
+    /// The most hundredths of the terminal that it takes.
+    pub share: usize,
+}
+
+impl Column {
+    /// A column of short words, such as a time: it takes what it needs.
+    #[must_use]
+    pub const fn word(max: usize) -> Column {
+        Column { max, share: 100 }
+    }
+
+    /// A column of text that may be long: a share of the terminal.
+    #[must_use]
+    pub const fn text(max: usize, share: usize) -> Column {
+        Column { max, share }
+    }
+
+    /// The last column.
+    #[must_use]
+    pub const fn rest() -> Column {
+        Column { max: usize::MAX, share: 100 }
+    }
 }
 
 /// Writes rows. Nothing is cut where the width is unknown.
@@ -83,7 +105,10 @@ impl<'c> Columns<'c> {
 
     /// Each column as wide as its widest cell, within its limit where there is a terminal. An empty column vanishes.
     fn fit(&self, rows: &[Vec<Cell>]) -> Vec<usize> {
-        let limit = |column: &Column| if self.total.is_some() { column.max } else { usize::MAX };
+        let limit = |column: &Column| match self.total {
+            Some(total) => column.max.min((total * column.share / 100).max(8)),
+            None => usize::MAX,
+        };
         self.columns
             .iter()
             .enumerate()
@@ -105,7 +130,11 @@ fn write_row(out: &mut dyn Write, widths: &[usize], total: Option<usize>, cells:
         }
         let gap = if used > 0 { pad + 2 } else { 0 };
         let left = total.map_or(usize::MAX, |total| total.saturating_sub(used + gap));
-        let room = if i + 1 == widths.len() { left } else { left.min(if total.is_some() { *column } else { usize::MAX }) };
+        let room = if i + 1 == widths.len() {
+            left
+        } else {
+            left.min(if total.is_some() { *column } else { usize::MAX })
+        };
         let text = cut(&cell.text, room);
         if text.is_empty() && room == 0 {
             break;
@@ -124,7 +153,7 @@ mod tests {
 
     fn set(total: Option<usize>, rows: &[&[&str]]) -> String {
         let mut out = Vec::new();
-        let columns = [Column { max: 6 }, Column { max: 4 }, Column { max: usize::MAX }];
+        let columns = [Column::word(6), Column::word(4), Column::rest()];
         let mut table = Columns::new(&columns, total);
         for row in rows {
             table.row(&mut out, row.iter().map(|text| Cell::new(text)).collect()).unwrap();
@@ -147,7 +176,9 @@ mod tests {
 
     #[test]
     fn rows_after_the_sample_keep_the_width() {
-        let rows: Vec<&[&str]> = (0..1500).map(|i| if i < 1400 { &["a", "b", "c"][..] } else { &["long", "b", "c"][..] }).collect();
+        let rows: Vec<&[&str]> = (0..1500)
+            .map(|i| if i < 1400 { &["a", "b", "c"][..] } else { &["long", "b", "c"][..] })
+            .collect();
         let text = set(Some(20), &rows);
         assert!(text.lines().all(|line| line == "a  b  c" || line == "…  b  c"), "{text}");
     }

@@ -19,6 +19,9 @@ pub const BOLD: Style = Style::new().bold();
 /// Dim: what it may skip.
 pub const DIM: Style = Style::new().dimmed();
 
+/// The columns of a terminal that does not say how many it has.
+const UNKNOWN_WIDTH: usize = 100;
+
 /// When output is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
@@ -65,15 +68,16 @@ impl Console {
         io::stdout().is_terminal()
     }
 
-    /// The columns of the terminal that standard output is, or of `COLUMNS`; `None` means that nothing need be cut.
+    /// The columns of the terminal that standard output is, or `COLUMNS`; `None` means that nothing need be cut.
     #[must_use]
     pub fn width(&self) -> Option<usize> {
-        let terminal = self.out_is_terminal().then(|| terminal_size::terminal_size_of(io::stdout())).flatten();
-        let columns = match terminal {
-            Some((columns, _)) => Some(usize::from(columns.0)),
-            None => std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()),
-        };
-        columns.filter(|columns| *columns > 0)
+        let is_terminal = self.out_is_terminal();
+        let size = is_terminal.then(|| terminal_size::terminal_size_of(io::stdout())).flatten();
+        let named = || std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        size.map(|(columns, _)| usize::from(columns.0))
+            .or_else(named)
+            .filter(|columns| *columns > 0)
+            .or(is_terminal.then_some(UNKNOWN_WIDTH))
     }
 
     /// Tells why a command ends. Standard error may be gone too: then nobody listens.
@@ -85,11 +89,20 @@ impl Console {
             Failure::Told { message, help, .. } => {
                 let told = writeln!(err, "{RED}error{RED:#}{BOLD}: {}{BOLD:#}", escape_lines(message));
                 match help {
-                    Some(help) => told.and_then(|()| writeln!(err, "{BLUE}help{BLUE:#}: {}", escape_lines(help))),
+                    Some(help) => {
+                        told.and_then(|()| writeln!(err, "{BLUE}help{BLUE:#}: {}", escape_lines(help)))
+                    }
                     None => told,
                 }
             }
         };
+    }
+
+    /// A note on standard error, unless quiet.
+    pub fn note(&self, message: &str) {
+        if !self.quiet {
+            let _ = writeln!(self.err(), "{DIM}note: {}{DIM:#}", escape_lines(message));
+        }
     }
 
     /// A warning on standard error, unless quiet.

@@ -9,7 +9,8 @@ pub fn get<'v>(document: &'v Map<String, Value>, path: &str) -> Option<&'v Value
     let dots = path.match_indices('.').map(|(at, _)| at);
     for at in dots {
         let (head, tail) = (path.get(..at)?, path.get(at + 1..)?);
-        if let Some(found) = document.get(head).and_then(Value::as_object).and_then(|inner| get(inner, tail)) {
+        if let Some(found) = document.get(head).and_then(Value::as_object).and_then(|inner| get(inner, tail))
+        {
             return Some(found);
         }
     }

@@ -39,7 +39,11 @@ impl Tally {
     /// `2 errors, 1 warning`, or `no findings`.
     #[must_use]
     pub fn text(&self) -> String {
-        let parts = [(self.errors, "error", "errors"), (self.warnings, "warning", "warnings"), (self.notes, "note", "notes")];
+        let parts = [
+            (self.errors, "error", "errors"),
+            (self.warnings, "warning", "warnings"),
+            (self.notes, "note", "notes"),
+        ];
         let parts: Vec<String> =
             parts.iter().filter(|(n, ..)| *n > 0).map(|(n, one, many)| counted(*n, one, many)).collect();
         if parts.is_empty() { String::from("no findings") } else { parts.join(", ") }
@@ -106,7 +110,9 @@ pub fn write_about_query<'f>(
     query: &str,
     findings: impl IntoIterator<Item = &'f Diagnostic>,
 ) -> io::Result<()> {
-    findings.into_iter().try_for_each(|finding| writeln!(out, "{}\n", underlined_in(finding, Path::new(QUERY), query)))
+    findings
+        .into_iter()
+        .try_for_each(|finding| writeln!(out, "{}\n", underlined_in(finding, Path::new(QUERY), query)))
 }
 
 /// What is wrong with an option's value.
@@ -139,7 +145,10 @@ pub fn tell_unusable(console: &Console, findings: &[FileFinding]) -> Exit {
     let _ = write(&mut console.err(), errors.iter().copied());
     let warnings = findings.len() - errors.len();
     if warnings > 0 {
-        console.warn(&format!("{} about the rules; `quell check` shows them", counted(warnings as u64, "finding", "findings")));
+        console.warn(&format!(
+            "{} about the rules; `quell check` shows them",
+            counted(warnings as u64, "finding", "findings")
+        ));
     }
     Exit::Success.or_if(!errors.is_empty(), Exit::Unusable)
 }

@@ -89,8 +89,9 @@ impl Time {
                 .to_timestamp(*clock)
                 .map_err(|error| Failure::usage(format!("{clock} is no time in this time zone: {error}")))?,
         };
-        i64::try_from(timestamp.as_nanosecond())
-            .map_err(|_| Failure::usage(format!("{timestamp} is too far from 1970: events lie between 1677 and 2262")))
+        i64::try_from(timestamp.as_nanosecond()).map_err(|_| {
+            Failure::usage(format!("{timestamp} is too far from 1970: events lie between 1677 and 2262"))
+        })
     }
 }
 
@@ -105,7 +106,8 @@ fn parse_time(text: &str) -> Result<Time, String> {
         return Ok(Time::Clock(date.to_datetime(jiff::civil::Time::midnight())));
     }
     let relative = text.trim_start_matches(['-', '+']).parse::<SignedDuration>().is_ok()
-        || (text.ends_with(['s', 'm', 'h', 'd', 'w']) && text.starts_with(|c: char| c.is_ascii_digit() || c == '-'))
+        || (text.ends_with(['s', 'm', 'h', 'd', 'w'])
+            && text.starts_with(|c: char| c.is_ascii_digit() || c == '-'))
         || text.contains("now")
         || text.contains("ago");
     Err(String::from(if relative {
@@ -122,7 +124,8 @@ fn parse_zone(text: &str) -> Result<TimeZone, String> {
     if let Some(offset) = fixed_offset(text) {
         return Ok(TimeZone::fixed(offset));
     }
-    TimeZone::get(text).map_err(|_| String::from("expected UTC, a name such as Europe/Berlin, or an offset such as +02:00"))
+    TimeZone::get(text)
+        .map_err(|_| String::from("expected UTC, a name such as Europe/Berlin, or an offset such as +02:00"))
 }
 
 /// `+02:00`, `-0530`, `+2`.
@@ -170,7 +173,13 @@ mod tests {
 
     #[test]
     fn what_is_no_time_says_what_would_be() {
-        for (text, part) in [("7d", "no `now`"), ("24h", "no `now`"), ("now-1h", "no `now`"), ("", "expected"), ("x", "expected")] {
+        for (text, part) in [
+            ("7d", "no `now`"),
+            ("24h", "no `now`"),
+            ("now-1h", "no `now`"),
+            ("", "expected"),
+            ("x", "expected"),
+        ] {
             let error = parse_time(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }

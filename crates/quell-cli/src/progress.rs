@@ -24,7 +24,11 @@ impl Bar {
     /// A bar on standard error, if that is a terminal and quiet was not asked for.
     #[must_use]
     pub fn new(console: &Console) -> Self {
-        Bar { shown: !console.quiet && io::stderr().is_terminal(), started: Instant::now(), bar: OnceLock::new() }
+        Bar {
+            shown: !console.quiet && io::stderr().is_terminal(),
+            started: Instant::now(),
+            bar: OnceLock::new(),
+        }
     }
 
     /// Removes the bar from the screen.
@@ -37,7 +41,8 @@ impl Bar {
     fn draw(&self, seen: &Seen) {
         let bar = self.bar.get_or_init(|| {
             let bar = ProgressBar::with_draw_target(Some(seen.bytes_total), ProgressDrawTarget::stderr());
-            let template = if seen.bytes_total > 0 { "{bar:30} {percent:>3}%  {msg}" } else { "{spinner} {msg}" };
+            let template =
+                if seen.bytes_total > 0 { "{bar:30} {percent:>3}%  {msg}" } else { "{spinner} {msg}" };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
             }

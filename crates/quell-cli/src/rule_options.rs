@@ -1,9 +1,9 @@
 //! Which rules: the options that every command that reads rules shares.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, ValueHint};
 use crate::failure::Failure;
 use crate::findings::refused_option;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, ValueHint};
 use quell::{CompileOptions, Diagnostic, Dialect, RuleSet, RuleSpec, Selection};
 
 /// The set that is read where no other is named.
@@ -46,16 +46,22 @@ pub fn dialect_parser() -> impl clap::builder::TypedValueParser<Value = Dialect>
 }
 
 impl RuleOptions {
-    /// The files, folders and sets that are meant: those of `more`, those of `--rules`, or the default.
+    /// The files, folders and sets that are meant: those of `more`, else those of `--rules`, else the default.
     ///
     /// # Errors
     /// One of them does not exist.
     pub fn specs(&self, more: &[String]) -> Result<Vec<RuleSpec>, Failure> {
-        let named: Vec<&str> = more.iter().chain(&self.rules).map(String::as_str).collect();
-        let words = if named.is_empty() { vec![DEFAULT_SET] } else { named };
-        let (specs, errors): (Vec<_>, Vec<_>) = words.into_iter().map(RuleSpec::parse).partition(Result::is_ok);
+        let named = if more.is_empty() { &self.rules } else { more };
+        let words: Vec<&str> = named.iter().map(String::as_str).collect();
+        let words = if words.is_empty() { vec![DEFAULT_SET] } else { words };
+        let (specs, errors): (Vec<_>, Vec<_>) =
+            words.into_iter().map(RuleSpec::parse).partition(Result::is_ok);
         let errors: Vec<Diagnostic> = errors.into_iter().filter_map(Result::err).collect();
-        if errors.is_empty() { Ok(specs.into_iter().flatten().collect()) } else { Err(refused_option(&errors)) }
+        if errors.is_empty() {
+            Ok(specs.into_iter().flatten().collect())
+        } else {
+            Err(refused_option(&errors))
+        }
     }
 
     /// Reads the rules and takes those that are selected.

@@ -9,7 +9,7 @@ use crate::snippet::{Rank, Underlined, render};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use quell::{did_you_mean, near_names};
 use std::ops::Range;
-use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::path::{Component, MAIN_SEPARATOR, Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// The file's name.
@@ -21,9 +21,10 @@ const NOT_SETTINGS: [&str; 4] = ["help", "version", "no-config", "explain"];
 
 /// What the help says of the file.
 pub const HELP: &str = "\
-quell.toml, in the current folder or the nearest one above, sets defaults. A key is an option's long name; in a table
-named like a command it holds for that command alone. Paths are relative to the file, and the command line wins: an
-option replaces the file's value, and --no-OPTION turns off what the file turns on.
+quell.toml, in the current folder or the nearest one above, sets defaults. A key is an
+option's long name; in a table named like a command it holds for that command alone.
+Paths are relative to the file, and what it lets write lies below it. The command line
+wins: an option replaces the file's value, and --no-OPTION turns off what the file turns on.
 
   rules = [\"rules/\", \"t1046\"]
   exclude = [\"Noisy rule\"]
@@ -59,24 +60,31 @@ pub fn with_negations(command: Command) -> Command {
     command.args(flags).mut_subcommands(with_negations)
 }
 
-/// The command with the defaults of the file at `path`, for the subcommand that `matches` chose.
+/// The command with the defaults of the file at `path`, for the subcommand that `matches` chose, and whether there are
+/// any for it.
 ///
 /// # Errors
 /// The file cannot be read, is not TOML, or holds a key or a value that no option takes.
-pub fn apply(command: Command, matches: &ArgMatches, path: &Path) -> Result<Command, Failure> {
+pub fn apply(command: Command, matches: &ArgMatches, path: &Path) -> Result<(Command, bool), Failure> {
     let text = read(path)?;
     let file = File { path, text: &text, folder: path.parent().unwrap_or(Path::new("")) };
     let table = DeTable::parse(&text)
         .map_err(|error| file.refuse(error.message(), error.span(), "not TOML", None))?;
 
-    let mut defaults = Vec::new();
+    let mut defaults: Vec<Setting> = Vec::new();
     let names = subcommand_names(matches);
     for (key, value) in table.get_ref() {
         let at = key.span();
         let key: &str = key.get_ref();
         if let (DeValue::Table(inner), Some(section)) = (value.get_ref(), command.find_subcommand(key)) {
             for (inner_key, value) in inner {
-                let found = file.setting(&[section], inner_key.get_ref(), inner_key.span(), value.get_ref(), value.span())?;
+                let found = file.setting(
+                    &[section],
+                    inner_key.get_ref(),
+                    inner_key.span(),
+                    value.get_ref(),
+                    value.span(),
+                )?;
                 if names.first().is_some_and(|name| name == key) {
                     defaults.push(found);
                 }
@@ -88,7 +96,14 @@ pub fn apply(command: Command, matches: &ArgMatches, path: &Path) -> Result<Comm
             defaults.insert(0, file.setting(&commands, key, at, value.get_ref(), value.span())?);
         }
     }
-    Ok(set_defaults(command, &names, leaf(matches), &defaults))
+    let used = leaves(&command)
+        .into_iter()
+        .find(|command| names.last().is_some_and(|name| name == command.get_name()));
+    let takes = |setting: &Setting| {
+        used.iter().chain([&&command]).any(|command| option(command, &setting.long).is_some())
+    };
+    let taken = defaults.iter().any(takes);
+    Ok((set_defaults(command, &names, leaf(matches), &defaults), taken))
 }
 
 /// An option and what the file sets it to.
@@ -118,18 +133,35 @@ impl File<'_> {
         let Some((_, first)) = options.first() else {
             let known = commands.iter().flat_map(|command| command.get_arguments()).filter_map(setting_name);
             let near = near_names(key, known);
-            let help = did_you_mean(&near).unwrap_or_else(|| String::from("keys are long options of the command line: quell help"));
-            return Err(self.refuse(&format!("unknown key `{key}`"), Some(key_span), "no option of this name", Some(&help)));
+            let help = did_you_mean(&near)
+                .unwrap_or_else(|| String::from("keys are long options of the command line: quell help"));
+            return Err(self.refuse(
+                &format!("unknown key `{key}`"),
+                Some(key_span),
+                "no option of this name",
+                Some(&help),
+            ));
         };
         let values = values_of(first, value).map_err(|wanted| {
-            self.refuse(&format!("`{key}` takes {wanted}"), Some(span.clone()), &format!("this is {}", value.type_str()), None)
+            self.refuse(
+                &format!("`{key}` takes {wanted}"),
+                Some(span.clone()),
+                &format!("this is {}", value.type_str()),
+                None,
+            )
         })?;
-        let values: Vec<String> = values.into_iter().map(|value| self.resolve(first, value)).collect();
+        let resolved: Result<Vec<String>, String> =
+            values.into_iter().map(|value| self.resolve(first, value)).collect();
+        let values = resolved.map_err(|problem| {
+            let help = "`--write` on the command line goes anywhere";
+            self.refuse(&problem, Some(span.clone()), "outside the folder of the file", Some(help))
+        })?;
         for (command, option) in options {
             for value in &values {
                 if let Some(problem) = problem(option, value) {
                     let label = format!("not for `quell {}`", command.get_name());
-                    let help = (commands.len() > 1).then_some("a key in a table such as `[scan]` holds for that command alone");
+                    let help = (commands.len() > 1)
+                        .then_some("a key in a table such as `[scan]` holds for that command alone");
                     return Err(self.refuse(&problem, Some(span), &label, help));
                 }
             }
@@ -137,22 +169,27 @@ impl File<'_> {
         Ok(Setting { long: key.to_owned(), values })
     }
 
-    /// A path is relative to the file that names it.
-    fn resolve(&self, option: &Arg, value: String) -> String {
-        let is_path = matches!(option.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath);
+    /// A path is relative to the file that names it. What is written stays below its folder: the file may have come with
+    /// the evidence, and must not be able to overwrite anything else.
+    fn resolve(&self, option: &Arg, value: String) -> Result<String, String> {
+        let is_path =
+            matches!(option.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath);
         if !is_path {
-            return value;
+            return Ok(value);
         }
         if option.get_long() == Some("write") {
-            return match value.split_once('=') {
-                Some((kind, path)) => format!("{kind}={}", self.folder.join(path).display()),
-                None => value,
+            let Some((kind, path)) = value.split_once('=') else { return Ok(value) };
+            let target = self.folder.join(path);
+            return if stays_below(self.folder, Path::new(path)) {
+                Ok(format!("{kind}={}", target.display()))
+            } else {
+                Err(format!("{FILE_NAME} cannot write to `{path}`"))
             };
         }
         // An embedded set of rules has a bare name; what has such a name and exists beside the file is meant, though.
         let joined = self.folder.join(&value);
         let bare = !value.contains(['/', MAIN_SEPARATOR, '.', '*']);
-        if bare && !joined.exists() { value } else { joined.display().to_string() }
+        Ok(if bare && !joined.exists() { value } else { joined.display().to_string() })
     }
 
     fn refuse(&self, message: &str, span: Option<Range<usize>>, label: &str, help: Option<&str>) -> Failure {
@@ -171,8 +208,24 @@ impl File<'_> {
     }
 }
 
+/// Whether the relative `path` leads to a place below `folder`, through no link to elsewhere.
+fn stays_below(folder: &Path, path: &Path) -> bool {
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let target = folder.join(path);
+    let is_link = target.symlink_metadata().is_ok_and(|target| target.file_type().is_symlink());
+    // A parent that does not exist leads nowhere: writing will fail and say so.
+    let parent_is_below = match (folder.canonicalize(), target.parent().map(Path::canonicalize)) {
+        (Ok(folder), Some(Ok(parent))) => parent.starts_with(folder),
+        _ => true,
+    };
+    plain && !is_link && parent_is_below
+}
+
 fn read(path: &Path) -> Result<String, Failure> {
-    let refuse = |why: String| Failure::usage(format!("cannot read {}: {why}", path.display())).help("`--no-config` ignores the file");
+    let refuse = |why: String| {
+        Failure::usage(format!("cannot read {}: {why}", path.display()))
+            .help("`--no-config` ignores the file")
+    };
     let size = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
     if size > MAX_BYTES {
         return Err(refuse(format!("it is larger than {MAX_BYTES} bytes")));
@@ -184,9 +237,14 @@ fn negation(long: &str) -> String {
     format!("no-{long}")
 }
 
+fn is_negation(arg: &Arg, long: &str) -> bool {
+    arg.is_hide_set() && long.starts_with("no-")
+}
+
 /// The name under which an option may stand in the file.
 fn setting_name(arg: &Arg) -> Option<&str> {
-    arg.get_long().filter(|long| !NOT_SETTINGS.contains(long) && !(arg.is_hide_set() && long.starts_with("no-")))
+    arg.get_long()
+        .filter(|long| !NOT_SETTINGS.contains(long) && !is_negation(arg, long))
 }
 
 fn option<'c>(command: &'c Command, key: &str) -> Option<&'c Arg> {
@@ -223,9 +281,11 @@ fn values_of(option: &Arg, value: &DeValue<'_>) -> Result<Vec<String>, &'static 
             None => Err("`true` or `false`"),
         },
         ArgAction::Append => match value {
-            DeValue::Array(items) => {
-                items.iter().map(|item| scalar(item.get_ref())).collect::<Option<_>>().ok_or("a list of texts")
-            }
+            DeValue::Array(items) => items
+                .iter()
+                .map(|item| scalar(item.get_ref()))
+                .collect::<Option<_>>()
+                .ok_or("a list of texts"),
             one => scalar(one).map(|text| vec![text]).ok_or("a list of texts"),
         },
         _ => scalar(value).map(|text| vec![text]).ok_or("one text or number"),
@@ -247,7 +307,10 @@ fn problem(option: &Arg, value: &str) -> Option<String> {
         return None;
     }
     let name = option.get_long()?;
-    let probe = Command::new("quell.toml").no_binary_name(true).disable_help_flag(true).arg(option.clone().global(false));
+    let probe = Command::new("quell.toml")
+        .no_binary_name(true)
+        .disable_help_flag(true)
+        .arg(option.clone().global(false));
     let error = probe.try_get_matches_from([format!("--{name}={value}")]).err()?;
     let text = error.render().to_string();
     let first = text.lines().next().unwrap_or_default();
@@ -304,7 +367,7 @@ mod tests {
             Failure::Rendered { text, .. } => anstream::adapter::strip_str(&text).to_string(),
             other => panic!("{other:?}"),
         };
-        let with_defaults = apply(command(), &first, &path).map_err(text)?;
+        let (with_defaults, _) = apply(command(), &first, &path).map_err(text)?;
         Ok(with_defaults.try_get_matches_from(args).unwrap().subcommand().unwrap().1.clone())
     }
 
@@ -317,7 +380,9 @@ mod tests {
         assert_eq!(scan.get_one::<String>("output").unwrap(), "ndjson");
         assert_eq!(scan.get_many::<String>("rules").unwrap().collect::<Vec<_>>(), ["t1046"]);
 
-        let scan = parse(toml, &["quell", "--threads=1", "scan", "--no-strict", "--output=table", "--rules=x"]).unwrap();
+        let scan =
+            parse(toml, &["quell", "--threads=1", "scan", "--no-strict", "--output=table", "--rules=x"])
+                .unwrap();
         assert!(!scan.get_flag("strict"));
         assert_eq!(scan.get_one::<u16>("threads"), Some(&1));
         assert_eq!(scan.get_one::<String>("output").unwrap(), "table");
@@ -343,6 +408,31 @@ mod tests {
         let rules: Vec<_> = scan.get_many::<String>("rules").unwrap().cloned().collect();
         assert!(rules[0].ends_with("my/rules") && rules[0].len() > "my/rules".len(), "{rules:?}");
         assert_eq!(rules[1..], ["bare", "/abs"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_the_file_writes_stays_below_it() {
+        use super::stays_below;
+        use std::path::Path;
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("out")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("x"), folder.path().join("link")).unwrap();
+        let cases = [
+            ("a.csv", true),
+            ("./sub/a.csv", true),
+            ("missing/a.csv", true),
+            ("../a.csv", false),
+            ("sub/../../a.csv", false),
+            ("/tmp/a.csv", false),
+            ("out/a.csv", false),
+            ("link", false),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(stays_below(folder.path(), Path::new(path)), expected, "{path}");
+        }
     }
 
     #[test]

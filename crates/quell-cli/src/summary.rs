@@ -4,7 +4,7 @@ use crate::alert_sink::severity_style;
 use crate::console::{BOLD, Console, DIM, RED, YELLOW};
 use crate::plain_text::{cut, escape};
 use crate::units::{bytes, count, counted, duration, minute, rate};
-use quell::{Alert, InputWarning, Loss, NotRun, Report, Rule, RuleSeverity, Stats, WarningLog};
+use quell::{Alert, Code, InputWarning, Loss, NotRun, Report, Rule, RuleSeverity, Stats, WarningLog};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -64,8 +64,10 @@ impl Shown {
 pub struct Told<'a> {
     /// How many rules ran.
     pub rules: usize,
-    /// Those of them that did not run, and why.
+    /// Those that cannot run yet, and why.
     pub not_run: &'a [NotRun],
+    /// How many errors there are in the rules; they were told before.
+    pub errors: u64,
     /// Commands that go on from here.
     pub next: &'a [String],
 }
@@ -77,7 +79,15 @@ pub struct Told<'a> {
 pub fn write(out: &mut dyn Write, shown: &Shown, report: &Report, told: &Told<'_>) -> io::Result<()> {
     write_alerts(out, shown, told)?;
     write_work(out, &report.stats)?;
+    write_notes(out, &report.stats)?;
     write_unread(out, &report.warnings)?;
+    if told.errors > 0 {
+        writeln!(
+            out,
+            "{RED}refused{RED:#}: rules with {} (`quell check` shows them)",
+            counted(told.errors, "error", "errors")
+        )?;
+    }
     write_not_run(out, told.not_run)?;
     if report.interrupted {
         writeln!(out, "{YELLOW}interrupted{YELLOW:#}: not everything was read")?;
@@ -102,7 +112,12 @@ fn write_alerts(out: &mut dyn Write, shown: &Shown, told: &Told<'_>) -> io::Resu
     if !severities.is_empty() {
         write!(out, " ({})", severities.join(", "))?;
     }
-    write!(out, " by {} of {}", count(shown.by_rule.len() as u64), counted(told.rules as u64, "rule", "rules"))?;
+    write!(
+        out,
+        " by {} of {}",
+        count(shown.by_rule.len() as u64),
+        counted(told.rules as u64, "rule", "rules")
+    )?;
     if !shown.hosts.is_empty() {
         write!(out, " on {}", counted(shown.hosts.len() as u64, "host", "hosts"))?;
     }
@@ -118,11 +133,19 @@ fn write_alerts(out: &mut dyn Write, shown: &Shown, told: &Told<'_>) -> io::Resu
     }
     writeln!(out)?;
     let mut rules: Vec<&(Arc<Rule>, u64)> = shown.by_rule.values().collect();
-    rules.sort_by(|a, b| b.0.severity.cmp(&a.0.severity).then(b.1.cmp(&a.1)).then_with(|| a.0.name.cmp(&b.0.name)));
+    rules.sort_by(|a, b| {
+        b.0.severity.cmp(&a.0.severity).then(b.1.cmp(&a.1)).then_with(|| a.0.name.cmp(&b.0.name))
+    });
     for (rule, n) in rules.iter().take(LINES) {
         let style = severity_style(rule.severity);
         let name = escape(&rule.name);
-        writeln!(out, "  {style}{:<8}{style:#} {:>6}  {}", rule.severity.as_str(), count(*n), cut(&name, 80))?;
+        writeln!(
+            out,
+            "  {style}{:<8}{style:#} {:>6}  {}",
+            rule.severity.as_str(),
+            count(*n),
+            cut(&name, 80)
+        )?;
     }
     if rules.len() > LINES {
         writeln!(out, "  and {}", counted((rules.len() - LINES) as u64, "more rule", "more rules"))?;
@@ -147,19 +170,44 @@ pub fn write_work(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
     writeln!(out)
 }
 
+/// What a reader of the counts should know: events that took no part, or took part where they might not have.
+fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
+    let notes = [
+        (stats.events_out_of_range, "outside --since and --until, or without a time"),
+        (stats.events_without_index, "name no index: rules were run on them whatever their index patterns"),
+    ];
+    for (n, what) in notes {
+        if n > 0 {
+            writeln!(out, "{DIM}{} {what}{DIM:#}", counted(n, "event", "events"))?;
+        }
+    }
+    if stats.tests_cut > 0 {
+        let tests = counted(stats.tests_cut, "test", "tests");
+        writeln!(
+            out,
+            "{YELLOW}limited{YELLOW:#}: {tests} of very long values ended early and may have missed a match"
+        )?;
+    }
+    Ok(())
+}
+
 /// Whole inputs, records, and what cost nothing, each by name.
 pub fn write_unread(out: &mut dyn Write, warnings: &WarningLog) -> io::Result<()> {
     let parts = [
         (Loss::Input, "not read", "input", "inputs"),
         (Loss::Records, "lost", "record", "records"),
-        (Loss::Nothing, "noticed", "thing", "things"),
+        (Loss::Nothing, "noticed", "oddity", "oddities"),
     ];
     for (loss, what, one, many) in parts {
-        let total = warnings.total_of(loss);
+        let total = count_of(warnings, |code, found| found == loss && !is_no_log(code, found));
         if total == 0 {
             continue;
         }
-        let of_kind: Vec<&InputWarning> = warnings.kept().iter().filter(|warning| warning.loss == loss).collect();
+        let of_kind: Vec<&InputWarning> = warnings
+            .kept()
+            .iter()
+            .filter(|warning| warning.loss == loss && !is_no_log(warning.code, loss))
+            .collect();
         writeln!(out, "{YELLOW}{what}{YELLOW:#}: {}", counted(total, one, many))?;
         for warning in of_kind.iter().take(LINES) {
             writeln!(out, "  {}", escape(&warning.to_string()))?;
@@ -169,7 +217,20 @@ pub fn write_unread(out: &mut dyn Write, warnings: &WarningLog) -> io::Result<()
             writeln!(out, "  and {} more", count(more))?;
         }
     }
+    let no_logs = count_of(warnings, is_no_log);
+    if no_logs > 0 {
+        writeln!(out, "{DIM}passed over: {} of no known format{DIM:#}", counted(no_logs, "file", "files"))?;
+    }
     Ok(())
+}
+
+/// A file in a folder that is no log, such as a README: it is counted, and needs no attention.
+fn is_no_log(code: Code, loss: Loss) -> bool {
+    code == Code::UNRECOGNISED && loss == Loss::Nothing
+}
+
+fn count_of(warnings: &WarningLog, wanted: impl Fn(Code, Loss) -> bool) -> u64 {
+    warnings.tallies().iter().filter(|tally| wanted(tally.code, tally.loss)).map(|tally| tally.count).sum()
 }
 
 /// `not run: 4 of the rules: 3 EQL sequences cannot run yet, 1 …; quell rules list`

@@ -63,11 +63,18 @@ pub fn minute(nanos: i64) -> String {
 /// `2023-04-02T10:11:09.123Z`.
 #[must_use]
 pub fn iso(nanos: i64) -> String {
-    format_time(nanos, "%Y-%m-%dT%H:%M:%S%.fZ")
+    // Three digits of the second, or as many more as it needs.
+    let format = match nanos {
+        n if n % 1_000_000 == 0 => "%Y-%m-%dT%H:%M:%S%.3fZ",
+        n if n % 1_000 == 0 => "%Y-%m-%dT%H:%M:%S%.6fZ",
+        _ => "%Y-%m-%dT%H:%M:%S%.9fZ",
+    };
+    format_time(nanos, format)
 }
 
 fn format_time(nanos: i64, format: &str) -> String {
-    Timestamp::from_nanosecond(i128::from(nanos)).map_or_else(|_| String::from("?"), |time| time.strftime(format).to_string())
+    Timestamp::from_nanosecond(i128::from(nanos))
+        .map_or_else(|_| String::from("?"), |time| time.strftime(format).to_string())
 }
 
 fn grouped(n: u64) -> String {
@@ -131,12 +138,19 @@ mod tests {
 
     #[test]
     fn times_fit_their_size() {
-        let cases = [(800, "0.8 ms"), (9_400, "9.4 ms"), (310_000, "0.31 s"), (999_000, "1.0 s"), (125_400_000, "2 min 5 s")];
+        let cases = [
+            (800, "0.8 ms"),
+            (9_400, "9.4 ms"),
+            (310_000, "0.31 s"),
+            (999_000, "1.0 s"),
+            (125_400_000, "2 min 5 s"),
+        ];
         for (micros, expected) in cases {
             assert_eq!(duration(Duration::from_micros(micros)), expected);
         }
         assert_eq!(second(1_680_430_269_123_000_000), "2023-04-02 10:11:09");
         assert_eq!(iso(1_680_430_269_123_000_000), "2023-04-02T10:11:09.123Z");
+        assert_eq!(iso(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(iso(i64::MIN), "1677-09-21T00:12:43.145224192Z");
     }
 }

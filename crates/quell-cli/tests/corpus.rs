@@ -38,7 +38,11 @@ fn scan(arguments: &[&str], input: &Path) -> Outcome {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    Outcome { alerts, errors: String::from_utf8_lossy(&output.stderr).into_owned(), code: output.status.code() }
+    Outcome {
+        alerts,
+        errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+        code: output.status.code(),
+    }
 }
 
 fn command_lines(outcome: &Outcome) -> Vec<&str> {
@@ -96,7 +100,8 @@ fn detections_of_all_event_rules_are_those_of_the_golden_table() {
     let (before, after) = (parse(&golden), &table);
     let mut changes = Vec::new();
     for key in before.keys().chain(after.keys().filter(|key| !before.contains_key(*key))) {
-        let (old, new) = (before.get(key).copied().unwrap_or_default(), after.get(key).copied().unwrap_or_default());
+        let (old, new) =
+            (before.get(key).copied().unwrap_or_default(), after.get(key).copied().unwrap_or_default());
         if old != new {
             changes.push(format!(
                 "{} in {}: {} -> {} with its index, {} -> {} with any",
@@ -136,7 +141,10 @@ fn parse(text: &str) -> Table {
     let mut table = Table::new();
     for line in text.lines().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
-        table.insert((cells[0].into(), cells[1].into()), (cells[2].parse().unwrap(), cells[3].parse().unwrap()));
+        table.insert(
+            (cells[0].into(), cells[1].into()),
+            (cells[2].parse().unwrap(), cells[3].parse().unwrap()),
+        );
     }
     table
 }

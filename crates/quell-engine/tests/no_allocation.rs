@@ -2,43 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(unsafe_code, reason = "an allocator that counts cannot be written without")]
 
+#[path = "../../../testing/counting_allocator.rs"]
+mod counting_allocator;
 mod scan;
 
+use counting_allocator::allocations;
 use quell_engine::EngineOptions;
 use quell_event::{Event, EventState};
 use scan::{bare_rule, engine_of, projection, record_ref, with_rule};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches only a thread-local cell.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Every kind of predicate; none matches an event below.
 const QUERIES: &[&str] = &[
     r#"process where process.name == "zz""#,
@@ -117,11 +88,11 @@ fn an_event_that_hits_nothing_allocates_nothing() {
     };
     pass();
     pass();
-    let before = COUNT.with(Cell::get);
+    let before = allocations();
     for _ in 0..10 {
         pass();
     }
-    let after = COUNT.with(Cell::get);
+    let after = allocations();
     let names: Vec<&str> = hits.iter().map(|hit| engine.rule(hit.rule).unwrap().id.as_str()).collect();
     assert!(names.is_empty(), "{names:?}");
     assert_eq!(after - before, 0);

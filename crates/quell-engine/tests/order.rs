@@ -177,6 +177,7 @@ fn records() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
     #[test]
     fn the_order_in_which_hits_arrive_plays_no_part(
         (records, order) in records().prop_flat_map(|records| {

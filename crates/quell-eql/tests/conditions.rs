@@ -104,6 +104,7 @@ impl Schema for Typed {
         let kind = match path {
             "x" | "y" => FieldType::Integer,
             "s" | "t" => FieldType::Keyword,
+            "f" => FieldType::Float,
             "b" => FieldType::Boolean,
             "at" => FieldType::Date,
             "ip" => FieldType::Ip,
@@ -136,6 +137,37 @@ fn holds(source: &str, event: &Event) -> bool {
     assert_eq!(typed, untyped, "{source} depends on the schema for {event:?}");
     assert!(!typed.cut);
     typed.holds
+}
+
+#[test]
+fn functions_and_arithmetic_see_values_as_the_fields_type_holds_them() {
+    let event: Event = vec![
+        ("s", List(vec![Integer(1000), Boolean(true), Float(7.5), Text("a")])),
+        ("x", List(vec![Text("4"), Text("four")])),
+        ("f", Integer(7)),
+        ("b", List(vec![Text("true"), Integer(1)])),
+        ("ip", List(vec![Text("0:0:0:0:0:0:0:1"), Text("::ffff:10.0.0.7"), Text("ten")])),
+        ("v", Float(1.5)),
+    ];
+    let cases = [
+        ("length(s) == 4", true),
+        ("length(s) == 3", true),
+        (r#"substring(s, 0, 2) == "tr""#, true),
+        ("x + 1 == 5", true),
+        ("x + 1 == null", true),
+        (r#"string(x) == "four""#, false),
+        ("f / 2 == 3.5", true),
+        (r#"string(f) == "7.0""#, true),
+        (r#"concat(b) == "true""#, true),
+        (r#"concat(b) == "1""#, false),
+        (r#"string(ip) == "::1""#, true),
+        (r#"string(ip) == "10.0.0.7""#, true),
+        (r#"string(ip) == "ten""#, false),
+        (r#"concat(v) == "1.5""#, true),
+    ];
+    for (source, expected) in cases {
+        assert_eq!(holds_by(source, &event, &Options::new(&Typed)).holds, expected, "{source}");
+    }
 }
 
 #[test]

@@ -389,16 +389,16 @@ fn time_is_linear_in_the_text() {
         ["", "a where ", "a where b in (", "a where not b and (c or ", "sequence [a where b] ", "a where \""];
     for part in parts {
         for prefix in prefixes {
-            let source = format!("{prefix}{}", part.repeat(((1 << 17) - prefix.len()) / part.len()));
+            let source = format!("{prefix}{}", part.repeat(((1 << 15) - prefix.len()) / part.len()));
             let begin = std::time::Instant::now();
-            for dialect in Dialect::ALL {
+            for dialect in [Elasticsearch, Endgame] {
                 if let Ok(tree) = parse(&source, dialect) {
                     assert!(!quell_eql::format(&tree).is_empty());
                 }
             }
             // A debug build reads some megabytes a second; what is quadratic takes minutes.
             let taken = begin.elapsed();
-            assert!(taken.as_secs() < 10, "{prefix}{part}: {taken:?}");
+            assert!(taken.as_secs() < 8, "{prefix}{part}: {taken:?}");
         }
     }
 }

@@ -1,17 +1,30 @@
 //! Reading JSON text token by token, and past what nobody asked for.
 
-use crate::scan::{Block, Escapes, Lanes, prefix_parity};
+use crate::scan::{Block, Escapes, prefix_parity};
 use crate::{ProjectionError, ProjectionErrorKind as Kind, Scalar};
 
 /// What a read gives.
 pub(crate) type Read<T> = Result<T, ProjectionError>;
 
-/// A place in a record. Offsets are bytes from the record's start.
-#[derive(Clone, Copy)]
+/// A place in a record. Offsets are bytes from the record's start; records are shorter than 4 GiB.
+///
+/// The quotes are found 64 bytes at a time, ahead of the place: where a string ends does not depend on where the value
+/// before it ended, so a processor works on several values at once. Quotes behind the place are taken from the word, so
+/// that its lowest bit is the next one.
+///
+/// A cursor is copied freely. What is called for each token is inlined and what is not takes the cursor by value, so
+/// that it stays in registers.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Cursor<'r> {
     record: &'r str,
-    bytes: &'r [u8],
     at: usize,
+    /// Offset of the block of 64 bytes that the words are about.
+    block: usize,
+    /// The quotes of the block that are not escaped and not passed.
+    quotes: u64,
+    /// The backslashes of the block.
+    backslashes: u64,
+    escapes: Escapes,
 }
 
 /// The text between two quotes.
@@ -25,9 +38,45 @@ pub(crate) struct RawText {
     pub(crate) escaped: bool,
 }
 
+#[cold]
+#[inline(never)]
+pub(crate) fn error<T>(offset: usize, kind: Kind) -> Read<T> {
+    Err(ProjectionError { offset, kind })
+}
+
 impl<'r> Cursor<'r> {
-    pub(crate) fn new(record: &'r str) -> Self {
-        Cursor { record, bytes: record.as_bytes(), at: 0 }
+    /// The start of a record.
+    pub(crate) fn new(record: &'r str) -> Read<Self> {
+        if u32::try_from(record.len()).is_err() {
+            return error(0, Kind::TooLong);
+        }
+        let (mut cursor, bytes) = (Cursor { record, ..Cursor::default() }, record.as_bytes());
+        cursor.look_at(bytes);
+        Ok(cursor)
+    }
+
+    /// Makes the words of the block with which the bytes begin.
+    #[inline(always)]
+    fn look_at(&mut self, bytes: &[u8]) {
+        let (quotes, backslashes) = match bytes.first_chunk() {
+            Some(block) => quotes_and_backslashes(block),
+            None => quotes_and_backslashes_at_the_end(bytes),
+        };
+        self.backslashes = backslashes;
+        self.quotes = quotes & !self.escapes.next(backslashes);
+    }
+
+    /// Goes to the next block, unless this is the last.
+    #[inline(always)]
+    fn next_block(&mut self) -> bool {
+        let next = self.block + 64;
+        let rest = self.bytes().get(next..).unwrap_or_default();
+        if rest.is_empty() {
+            return false;
+        }
+        self.block = next;
+        self.look_at(rest);
+        true
     }
 
     #[inline(always)]
@@ -35,9 +84,10 @@ impl<'r> Cursor<'r> {
         self.at
     }
 
+    /// The record's bytes.
     #[inline(always)]
     pub(crate) fn bytes(&self) -> &'r [u8] {
-        self.bytes
+        self.record.as_bytes()
     }
 
     /// The record's text between two offsets.
@@ -46,70 +96,64 @@ impl<'r> Cursor<'r> {
         self.record.get(start..end).unwrap_or("")
     }
 
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn error<T>(&self, offset: usize, kind: Kind) -> Read<T> {
-        Err(ProjectionError { offset, kind })
+    /// What stands from here on.
+    #[inline(always)]
+    fn rest(&self) -> &'r [u8] {
+        self.bytes().get(self.at..).unwrap_or_default()
     }
 
     /// The error for the byte that was read last.
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn unexpected<T>(&self) -> Read<T> {
-        self.error(self.at.saturating_sub(1), Kind::BadToken)
+        error(self.at.saturating_sub(1), Kind::BadToken)
     }
 
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn truncated<T>(&self) -> Read<T> {
-        self.error(self.bytes.len(), Kind::Truncated)
-    }
-
-    /// What stands from here on.
     #[inline(always)]
-    pub(crate) fn rest(&self) -> &'r [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
-
-    /// Passes bytes that were looked at in [`Cursor::rest`].
-    #[inline(always)]
-    pub(crate) fn pass(&mut self, count: usize) {
-        self.at += count;
+    fn truncated<T>(&self) -> Read<T> {
+        error(self.record.len(), Kind::Truncated)
     }
 
     /// The next byte that is not white space, which is passed.
     #[inline(always)]
     pub(crate) fn token(&mut self) -> Read<u8> {
-        match self.bytes.get(self.at) {
-            Some(byte) if *byte > b' ' => {
-                self.at += 1;
-                Ok(*byte)
-            }
-            _ => self.token_behind_space(),
+        let mut byte = self.bytes().get(self.at).copied().unwrap_or(0);
+        if byte <= b' ' {
+            self.at = self.behind_space();
+            let Some(found) = self.bytes().get(self.at) else { return self.truncated() };
+            byte = *found;
         }
+        self.at += 1;
+        Ok(byte)
     }
 
     #[inline(never)]
-    fn token_behind_space(&mut self) -> Read<u8> {
-        while let Some(byte) = self.bytes.get(self.at) {
-            self.at += 1;
-            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-                return Ok(*byte);
-            }
+    fn behind_space(self) -> usize {
+        let space =
+            self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.at + space
+    }
+
+    /// Passes a closing bracket, if it comes next.
+    #[inline(always)]
+    pub(crate) fn closes(&mut self, bracket: u8) -> Read<bool> {
+        let mut next = *self;
+        let found = next.token()? == bracket;
+        if found {
+            *self = next;
         }
-        self.truncated()
+        Ok(found)
     }
 
     /// The opening brace of a record.
     pub(crate) fn open_record(&mut self) -> Read<()> {
-        if self.token()? == b'{' { Ok(()) } else { self.error(self.at - 1, Kind::NotAnObject) }
+        if self.token()? == b'{' { Ok(()) } else { error(self.at - 1, Kind::NotAnObject) }
     }
 
     /// Nothing but white space up to the end.
     pub(crate) fn close_record(&mut self) -> Read<()> {
         match self.token() {
             Err(_) => Ok(()),
-            Ok(_) => self.error(self.at - 1, Kind::TrailingText),
+            Ok(_) => error(self.at - 1, Kind::TrailingText),
         }
     }
 
@@ -119,49 +163,64 @@ impl<'r> Cursor<'r> {
         if self.token()? == b':' { Ok(()) } else { self.unexpected() }
     }
 
-    /// A string whose opening quote was read. Short strings, which most are, take one comparison of sixteen bytes.
+    /// A string whose opening quote was read.
     #[inline(always)]
     pub(crate) fn string(&mut self) -> Read<RawText> {
         let start = self.at;
-        if let Some(chunk) = self.bytes.get(start..).and_then(<[u8]>::first_chunk) {
-            let lanes = Lanes::load(chunk);
-            let quotes = lanes.equal(b'"');
-            let before = quotes.wrapping_sub(1) & !quotes;
-            if quotes != 0 && lanes.equal(b'\\') & before == 0 {
-                let end = start + quotes.trailing_zeros() as usize;
-                self.at = end + 1;
-                return Ok(RawText { start, end, escaped: false });
-            }
+        if self.quotes == 0 && !self.next_quote() {
+            return self.truncated();
         }
-        self.long_string(start)
+        debug_assert_eq!(
+            self.block + self.quotes.trailing_zeros() as usize + 1,
+            start,
+            "the opening quote is the next"
+        );
+        // Backslashes above the opening quote.
+        let mut inside = self.backslashes & !(self.quotes ^ self.quotes.wrapping_sub(1));
+        self.quotes &= self.quotes.wrapping_sub(1);
+        let mut escaped = false;
+        if self.quotes == 0 {
+            escaped = inside != 0;
+            match self.string_goes_on() {
+                Some((there, seen)) => {
+                    *self = there;
+                    escaped |= seen;
+                }
+                None => return self.truncated(),
+            }
+            inside = self.backslashes;
+        }
+        let below = self.quotes.wrapping_sub(1) & !self.quotes;
+        let end = self.block + self.quotes.trailing_zeros() as usize;
+        self.quotes &= self.quotes.wrapping_sub(1);
+        self.at = end + 1;
+        Ok(RawText { start, end, escaped: escaped || inside & below != 0 })
     }
 
-    #[inline(never)]
-    fn long_string(&mut self, start: usize) -> Read<RawText> {
-        let mut escapes = Escapes::default();
-        let mut seen = 0;
-        let mut from = start;
-        while from < self.bytes.len() {
-            let block = self.block(from);
-            let backslashes = block.equal(b'\\');
-            let quotes = block.equal(b'"') & !escapes.next(backslashes);
-            if quotes != 0 {
-                let before = quotes.wrapping_sub(1) & !quotes;
-                let end = from + quotes.trailing_zeros() as usize;
-                self.at = end + 1;
-                return Ok(RawText { start, end, escaped: seen | (backslashes & before) != 0 });
-            }
-            seen |= backslashes;
-            from += 64;
-        }
-        self.truncated()
-    }
-
-    /// The 64 bytes from an offset, filled up with spaces past the end.
+    /// Goes on to the first block with a quote.
     #[inline(always)]
-    fn block(&self, from: usize) -> Block {
-        let rest = self.bytes.get(from..).unwrap_or_default();
-        rest.first_chunk().map_or_else(|| last_block(rest), Block::load)
+    fn next_quote(&mut self) -> bool {
+        while self.quotes == 0 {
+            if !self.next_block() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The first block behind this with a quote, and whether there are backslashes between.
+    #[inline(always)]
+    fn string_goes_on(mut self) -> Option<(Self, bool)> {
+        let mut seen = false;
+        loop {
+            if !self.next_block() {
+                return None;
+            }
+            if self.quotes != 0 {
+                return Some((self, seen));
+            }
+            seen |= self.backslashes != 0;
+        }
     }
 
     /// Passes a value whose first byte was read. Strings must end, brackets must be balanced, and a bare word must look
@@ -172,7 +231,7 @@ impl<'r> Cursor<'r> {
             b'"' => self.string().map(|_| ()),
             b'{' | b'[' => self.skip_container(),
             b'-' | b'0'..=b'9' => {
-                self.number_end();
+                self.at = self.number_end();
                 Ok(())
             }
             _ => self.literal(first).map(|_| ()),
@@ -180,44 +239,62 @@ impl<'r> Cursor<'r> {
     }
 
     /// Passes the rest of an object or array, whose opening bracket was read, at any depth.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn skip_container(&mut self) -> Read<()> {
-        let mut escapes = Escapes::default();
+        match self.behind_container() {
+            Some(behind) => {
+                *self = behind;
+                Ok(())
+            }
+            None => self.truncated(),
+        }
+    }
+
+    #[inline(never)]
+    fn behind_container(mut self) -> Option<Self> {
+        while self.at >= self.block + 64 {
+            if !self.next_block() {
+                return None;
+            }
+        }
+        let mut ahead = u64::MAX << (self.at - self.block);
         let mut inside = 0u64; // all bits set where a string goes on from the block before
         let mut depth = 1usize;
-        let mut from = self.at;
-        while from < self.bytes.len() {
-            let block = self.block(from);
-            let quotes = block.equal(b'"') & !escapes.next(block.equal(b'\\'));
-            let strings = prefix_parity(quotes) ^ inside;
+        loop {
+            let strings = prefix_parity(self.quotes) ^ inside;
             inside = 0u64.wrapping_sub(strings >> 63);
-            let braces = block.braces();
-            let opened = braces.equal(b'{') & !strings;
-            let mut closed = braces.equal(b'}') & !strings;
+            let rest = self.bytes().get(self.block..).unwrap_or_default();
+            let (opened, closed) = match rest.first_chunk() {
+                Some(block) => brackets(block),
+                None => brackets_at_the_end(rest),
+            };
+            let opened = opened & !strings & ahead;
+            let mut closed = closed & !strings & ahead;
             let mut passed = 0;
             while closed != 0 {
                 let lowest = closed & closed.wrapping_neg();
                 let before = (opened & (lowest - 1)).count_ones() as usize;
                 passed += 1;
                 if depth + before == passed {
-                    self.at = from + closed.trailing_zeros() as usize + 1;
-                    return Ok(());
+                    self.at = self.block + closed.trailing_zeros() as usize + 1;
+                    self.quotes &= !(lowest - 1);
+                    return Some(self);
                 }
                 closed ^= lowest;
             }
             depth = depth + opened.count_ones() as usize - passed;
-            from += 64;
+            ahead = u64::MAX;
+            if !self.next_block() {
+                return None;
+            }
         }
-        self.truncated()
     }
 
-    /// Passes the characters of a number and gives where they end.
+    /// Where the characters of a number end that go on here.
     #[inline(always)]
-    fn number_end(&mut self) -> usize {
-        while let Some(b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E') = self.bytes.get(self.at) {
-            self.at += 1;
-        }
-        self.at
+    fn number_end(self) -> usize {
+        let characters = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        self.at + self.rest().iter().take_while(characters).count()
     }
 
     /// `true`, `false` or `null` (which is no value), the first byte of which was read.
@@ -229,7 +306,7 @@ impl<'r> Cursor<'r> {
             b'n' => (b"ull", None),
             _ => return self.unexpected(),
         };
-        let found = self.bytes.get(self.at..).unwrap_or_default();
+        let found = self.rest();
         if found.starts_with(rest) {
             self.at += rest.len();
             Ok(value)
@@ -246,56 +323,82 @@ impl<'r> Cursor<'r> {
         let start = self.at - 1;
         if first != b'-' {
             let mut digits = u64::from(first - b'0');
+            let mut end = self.at;
             // Up to 18 digits cannot overflow.
-            while let Some(byte @ b'0'..=b'9') = self.bytes.get(self.at)
-                && self.at - start < 18
+            while let Some(byte @ b'0'..=b'9') = self.bytes().get(end)
+                && end - start < 18
             {
                 digits = digits * 10 + u64::from(byte - b'0');
-                self.at += 1;
+                end += 1;
             }
-            let leading_zero = first == b'0' && self.at - start > 1;
-            if let Some(b',' | b'}' | b']') = self.bytes.get(self.at)
+            let leading_zero = first == b'0' && end - start > 1;
+            if let Some(b',' | b'}' | b']') = self.bytes().get(end)
                 && !leading_zero
             {
+                self.at = end;
                 return Ok(Scalar::Integer(digits.cast_signed()));
             }
         }
-        self.any_number(start)
-    }
-
-    #[inline(never)]
-    fn any_number(&mut self, start: usize) -> Read<Scalar> {
         let end = self.number_end();
-        let text = self.text(start, end);
-        match shape(text) {
-            // `-0` is a float: an integer has no negative zero.
-            Some(true) if text != "-0" => {
-                if let Ok(n) = text.parse() {
-                    return Ok(Scalar::Integer(n));
-                }
-                if let Ok(n) = text.parse() {
-                    return Ok(Scalar::Unsigned(n));
-                }
-            }
-            Some(_) => {}
-            None if end == self.bytes.len() => return self.truncated(),
-            None => return self.error(start, Kind::BadToken),
-        }
-        match text.parse::<f64>() {
-            Ok(n) if n.is_finite() => Ok(Scalar::Float(n)),
-            _ => self.error(start, Kind::NumberOutOfRange),
-        }
+        let number = any_number(self.record, start, end)?;
+        self.at = end;
+        Ok(number)
     }
 }
 
-#[cold]
 #[inline(never)]
-fn last_block(rest: &[u8]) -> Block {
+fn any_number(record: &str, start: usize, end: usize) -> Read<Scalar> {
+    let text = record.get(start..end).unwrap_or("");
+    match shape(text) {
+        // `-0` is a float: an integer has no negative zero.
+        Some(true) if text != "-0" => {
+            if let Ok(n) = text.parse() {
+                return Ok(Scalar::Integer(n));
+            }
+            if let Ok(n) = text.parse() {
+                return Ok(Scalar::Unsigned(n));
+            }
+        }
+        Some(_) => {}
+        None if end == record.len() => return error(end, Kind::Truncated),
+        None => return error(start, Kind::BadToken),
+    }
+    match text.parse::<f64>() {
+        Ok(n) if n.is_finite() => Ok(Scalar::Float(n)),
+        _ => error(start, Kind::NumberOutOfRange),
+    }
+}
+
+#[inline(always)]
+fn quotes_and_backslashes(block: &[u8; 64]) -> (u64, u64) {
+    let block = Block::load(block);
+    (block.equal(b'"'), block.equal(b'\\'))
+}
+
+/// Opening and closing brackets of both kinds.
+#[inline(always)]
+fn brackets(block: &[u8; 64]) -> (u64, u64) {
+    let block = Block::load(block).braces();
+    (block.equal(b'{'), block.equal(b'}'))
+}
+
+#[inline(never)]
+fn quotes_and_backslashes_at_the_end(rest: &[u8]) -> (u64, u64) {
+    quotes_and_backslashes(&filled_up(rest))
+}
+
+#[inline(never)]
+fn brackets_at_the_end(rest: &[u8]) -> (u64, u64) {
+    brackets(&filled_up(rest))
+}
+
+/// The last bytes of a record, with spaces behind.
+fn filled_up(rest: &[u8]) -> [u8; 64] {
     let mut bytes = [b' '; 64];
     for (to, from) in bytes.iter_mut().zip(rest) {
         *to = *from;
     }
-    Block::load(&bytes)
+    bytes
 }
 
 /// Whether a text is a JSON number, and then whether it is an integer.
@@ -425,7 +528,7 @@ mod tests {
         for (text, expected) in cases {
             for end in ["", ",", " ", "}"] {
                 let record = format!("{text}{end}");
-                let mut cursor = Cursor::new(&record);
+                let mut cursor = Cursor::new(&record).unwrap();
                 let first = cursor.token().unwrap();
                 assert_eq!(cursor.number(first), Ok(expected), "{record}");
                 assert_eq!(cursor.offset(), text.len(), "{record}");

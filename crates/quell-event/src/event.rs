@@ -1,6 +1,6 @@
 //! One event in view: a record, its slots, and the resolver that makes ECS slots from source slots.
 
-use crate::shape::Shape;
+use crate::projection::Frame;
 use crate::{Scalar, Slot, SlotTable, TextRef};
 use quell_ir::Datum;
 
@@ -15,8 +15,8 @@ pub struct EventState {
     pub arena: String,
     /// Text that a derivation writes while it reads the arena; empty between derivations.
     pub scratch: String,
-    /// What the projection remembers of the records before. One state should serve one projection.
-    pub(crate) shape: Shape,
+    /// What the projection is inside of.
+    pub(crate) frames: Vec<Frame>,
 }
 
 impl EventState {

@@ -12,7 +12,6 @@ mod projection;
 mod record;
 mod scan;
 mod schema;
-mod shape;
 mod slots;
 mod walk;
 

@@ -5,7 +5,7 @@
 //! names"). So every node of the tree of wanted paths knows all its descendants by their relative dotted path, and a
 //! key costs one look-up whether it has dots or not.
 
-use crate::cursor::{Cursor, Read, unescape};
+use crate::cursor::{Cursor, RawText, Read, error, unescape};
 use crate::{EventState, Scalar, SlotTable, TextRef};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -289,36 +289,36 @@ impl Projection {
     /// # Errors
     /// Where the record is no JSON object or passes a limit.
     pub fn project(&self, record: &str, state: &mut EventState) -> Result<(), ProjectionError> {
-        let mut cursor = Cursor::new(record);
-        if u32::try_from(record.len()).is_err() {
-            return cursor.error(0, ProjectionErrorKind::TooLong);
-        }
+        let mut cursor = Cursor::new(record)?;
         cursor.open_record()?;
         let Some(root) = self.nodes.first() else {
             cursor.skip_container()?;
             return cursor.close_record();
         };
-        let mut run = Run {
+        if cursor.closes(b'}')? {
+            return cursor.close_record();
+        }
+        state.frames.clear();
+        let run = Run {
             projection: self,
-            cursor,
+            frames: &mut state.frames,
             table: &mut state.source,
             arena: &mut state.arena,
             room: MAX_VALUES,
         };
-        run.object(root, MAX_DEPTH)?;
-        run.cursor.close_record()
+        run.members(cursor, root)
     }
 
     /// The node of a key below a node.
     #[inline(always)]
-    fn child(&self, node: &Node, bytes: &[u8], start: usize, end: usize) -> Option<&Node> {
+    fn child(&self, node: &Node, bytes: &[u8], start: usize, end: usize) -> Option<u32> {
         let table = node.table.of(&self.tables);
         let print = Print::of(bytes, start, end);
         let mut place = (print.hash() >> node.shift) as usize;
         loop {
             let entry = table.get(place & (table.len().wrapping_sub(1)))?;
             if entry.print == print && (print.len <= 16 || self.key(entry) == bytes.get(start..end)) {
-                return self.nodes.get(entry.node as usize);
+                return Some(entry.node);
             }
             if entry.print.len == u32::MAX {
                 return None;
@@ -339,123 +339,163 @@ impl Range {
     }
 }
 
+/// A container that is read.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// The node in which an object's keys are looked up, or that an array's elements belong to.
+    node: u32,
+    array: bool,
+}
+
+/// Where to go on behind a container.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    around: Place,
+    /// Offset of the container's opening bracket.
+    start: usize,
+}
+
 /// One pass over one record.
-struct Run<'p, 'r, 's> {
+struct Run<'p, 's> {
     projection: &'p Projection,
-    cursor: Cursor<'r>,
+    frames: &'s mut Vec<Frame>,
     table: &'s mut SlotTable,
     arena: &'s mut String,
     /// How many more values may come.
     room: usize,
 }
 
-impl<'p> Run<'p, '_, '_> {
-    /// The members of an object whose opening brace was read. `depth` is how many containers may yet be opened.
-    fn object(&mut self, node: &'p Node, depth: usize) -> Read<()> {
-        let mut byte = self.cursor.token()?;
-        if byte == b'}' {
-            return Ok(());
-        }
-        loop {
-            if byte != b'"' {
-                return self.cursor.unexpected();
+impl<'p> Run<'p, '_> {
+    /// Reads a record of which the opening brace was read and which is not empty. One loop, so that the cursor stays in
+    /// registers throughout.
+    fn members(mut self, mut cursor: Cursor<'_>, root: &'p Node) -> Read<()> {
+        let mut here = Place { node: 0, array: false };
+        let mut node = root;
+        'member: loop {
+            if cursor.token()? != b'"' {
+                return cursor.unexpected();
             }
-            let key = self.cursor.string()?;
-            let child = if key.escaped {
-                self.escaped_child(node, key.start, key.end)?
+            let key = cursor.string()?;
+            let mut child = if key.escaped {
+                self.escaped_child(cursor, node, key)?
             } else {
-                self.projection.child(node, self.cursor.bytes(), key.start, key.end)
+                self.projection.child(node, cursor.bytes(), key.start, key.end)
             };
-            self.cursor.colon()?;
-            let first = self.cursor.token()?;
-            match child {
-                None => self.cursor.skip_value(first)?,
-                Some(child) => self.value(child, first, depth)?,
-            }
-            match self.cursor.token()? {
-                b',' => byte = self.cursor.token()?,
-                b'}' => return Ok(()),
-                _ => return self.cursor.unexpected(),
+            cursor.colon()?;
+            let mut first = cursor.token()?;
+            'value: loop {
+                match child.and_then(|id| Some((id, self.projection.nodes.get(id as usize)?))) {
+                    None => cursor.skip_value(first)?,
+                    Some((id, wanted)) => match first {
+                        b'"' => self.text(&mut cursor, wanted)?,
+                        b'{' if wanted.table.is_empty() => {
+                            let start = cursor.offset() - 1;
+                            cursor.skip_container()?;
+                            self.push_object(wanted, start, cursor.offset())?;
+                        }
+                        b'{' => {
+                            let start = cursor.offset() - 1;
+                            self.enter(here, start)?;
+                            if !cursor.closes(b'}')? {
+                                (here, node) = (Place { node: id, array: false }, wanted);
+                                continue 'member;
+                            }
+                            self.frames.pop();
+                            self.push_object(wanted, start, cursor.offset())?;
+                        }
+                        b'[' => {
+                            self.enter(here, cursor.offset() - 1)?;
+                            first = cursor.token()?;
+                            if first != b']' {
+                                here = Place { node: id, array: true };
+                                continue 'value;
+                            }
+                            self.frames.pop();
+                        }
+                        b'-' | b'0'..=b'9' => {
+                            let number = cursor.number(first)?;
+                            self.push(wanted.slots, number, cursor.offset())?;
+                        }
+                        _ => {
+                            if let Some(value) = cursor.literal(first)? {
+                                self.push(wanted.slots, value, cursor.offset())?;
+                            }
+                        }
+                    },
+                }
+                // What may stand behind a value: the next one, or the ends of what is around.
+                loop {
+                    match cursor.token()? {
+                        b',' if here.array => {
+                            first = cursor.token()?;
+                            child = Some(here.node);
+                            continue 'value;
+                        }
+                        b',' => continue 'member,
+                        b']' if here.array => {}
+                        b'}' if !here.array => {}
+                        _ => return cursor.unexpected(),
+                    }
+                    let Some(frame) = self.frames.pop() else { return cursor.close_record() };
+                    if !here.array {
+                        self.push_object(node, frame.start, cursor.offset())?;
+                    }
+                    here = frame.around;
+                    node = self.projection.nodes.get(here.node as usize).unwrap_or(root);
+                }
             }
         }
     }
 
-    /// A wanted value, the first byte of which was read.
-    #[inline]
-    fn value(&mut self, node: &'p Node, first: u8, depth: usize) -> Read<()> {
-        match first {
-            b'"' => {
-                let text = self.cursor.string()?;
-                if node.slots.is_empty() {
-                    return Ok(());
-                }
-                let range = if text.escaped {
-                    let start = self.arena.len();
-                    self.decode(text.start, text.end)?;
-                    TextRef::arena(start, self.arena.len() - start)
-                } else {
-                    TextRef::record(text.start, text.end - text.start)
-                };
-                match range {
-                    Some(range) => self.push(node.slots, Scalar::Text(range)),
-                    None => self.cursor.error(text.start, ProjectionErrorKind::TooLong),
-                }
-            }
-            b'{' => {
-                let start = self.cursor.offset() - 1;
-                if node.table.is_empty() {
-                    self.cursor.skip_container()?;
-                } else {
-                    self.object(node, self.deeper(depth)?)?;
-                }
-                if node.subtrees.is_empty() {
-                    return Ok(());
-                }
-                match TextRef::record(start, self.cursor.offset() - start) {
-                    Some(range) => self.push(node.subtrees, Scalar::Object(range)),
-                    None => Ok(()),
-                }
-            }
-            b'[' => self.array(node, self.deeper(depth)?),
-            b'-' | b'0'..=b'9' => {
-                let number = self.cursor.number(first)?;
-                self.push(node.slots, number)
-            }
-            _ => match self.cursor.literal(first)? {
-                Some(value) => self.push(node.slots, value),
-                None => Ok(()),
-            },
-        }
+    #[cold]
+    fn escaped_child(&mut self, cursor: Cursor<'_>, node: &Node, key: RawText) -> Read<Option<u32>> {
+        let before = self.arena.len();
+        self.decode(cursor, key)?;
+        let child = self.projection.child(node, self.arena.as_bytes(), before, self.arena.len());
+        self.arena.truncate(before);
+        Ok(child)
     }
 
-    /// The elements of an array whose opening bracket was read.
-    fn array(&mut self, node: &'p Node, depth: usize) -> Read<()> {
-        let mut first = self.cursor.token()?;
-        if first == b']' {
+    /// A wanted string whose opening quote was read.
+    #[inline(always)]
+    fn text(&mut self, cursor: &mut Cursor<'_>, node: &Node) -> Read<()> {
+        let text = cursor.string()?;
+        if node.slots.is_empty() {
             return Ok(());
         }
-        loop {
-            self.value(node, first, depth)?;
-            match self.cursor.token()? {
-                b',' => first = self.cursor.token()?,
-                b']' => return Ok(()),
-                _ => return self.cursor.unexpected(),
-            }
+        let range = if text.escaped {
+            let start = self.arena.len();
+            self.decode(*cursor, text)?;
+            TextRef::arena(start, self.arena.len() - start)
+        } else {
+            TextRef::record(text.start, text.end - text.start)
+        };
+        match range {
+            Some(range) => self.push(node.slots, Scalar::Text(range), text.end),
+            None => error(text.start, ProjectionErrorKind::TooLong),
         }
     }
 
-    fn deeper(&self, depth: usize) -> Read<usize> {
-        match depth.checked_sub(1) {
-            Some(depth) if depth > 0 => Ok(depth),
-            _ => self.cursor.error(self.cursor.offset() - 1, ProjectionErrorKind::TooDeep),
+    #[inline(never)]
+    fn decode(&mut self, cursor: Cursor<'_>, text: RawText) -> Read<()> {
+        unescape(cursor.text(text.start, text.end), self.arena)
+            .or_else(|at| error(text.start + at, ProjectionErrorKind::BadEscape))
+    }
+
+    #[inline(always)]
+    fn push_object(&mut self, node: &Node, start: usize, end: usize) -> Read<()> {
+        match TextRef::record(start, end - start) {
+            Some(range) if !node.subtrees.is_empty() => self.push(node.subtrees, Scalar::Object(range), end),
+            _ => Ok(()),
         }
     }
 
-    #[inline]
-    fn push(&mut self, slots: Range, value: Scalar) -> Read<()> {
+    /// Puts a value, which ended at an offset, into slots.
+    #[inline(always)]
+    fn push(&mut self, slots: Range, value: Scalar, end: usize) -> Read<()> {
         for slot in slots.of(&self.projection.slots) {
             let Some(room) = self.room.checked_sub(1) else {
-                return self.cursor.error(self.cursor.offset(), ProjectionErrorKind::TooManyValues);
+                return error(end, ProjectionErrorKind::TooManyValues);
             };
             self.room = room;
             self.table.push(*slot, value);
@@ -463,17 +503,14 @@ impl<'p> Run<'p, '_, '_> {
         Ok(())
     }
 
-    fn decode(&mut self, start: usize, end: usize) -> Read<()> {
-        unescape(self.cursor.text(start, end), self.arena)
-            .or_else(|at| self.cursor.error(start + at, ProjectionErrorKind::BadEscape))
-    }
-
-    #[cold]
-    fn escaped_child(&mut self, node: &Node, start: usize, end: usize) -> Read<Option<&'p Node>> {
-        let before = self.arena.len();
-        self.decode(start, end)?;
-        let child = self.projection.child(node, self.arena.as_bytes(), before, self.arena.len());
-        self.arena.truncate(before);
-        Ok(child)
+    /// Enters a container that begins at an offset.
+    #[inline(always)]
+    fn enter(&mut self, around: Place, start: usize) -> Read<()> {
+        // The record itself is a level too.
+        if self.frames.len() + 1 >= MAX_DEPTH {
+            return error(start, ProjectionErrorKind::TooDeep);
+        }
+        self.frames.push(Frame { around, start });
+        Ok(())
     }
 }

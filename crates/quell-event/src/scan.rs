@@ -18,12 +18,6 @@ impl Lanes {
         self.0.simd_eq(u8x16::splat(byte)).to_bitmask()
     }
 
-    /// Bit n says that byte n is the same in both.
-    #[inline(always)]
-    pub(crate) fn equal_bits(self, other: Self) -> u32 {
-        self.0.simd_eq(other.0).to_bitmask()
-    }
-
     /// The bytes with bit 5 set, which makes `{` of `[` and `}` of `]`, and of no other byte.
     #[inline(always)]
     pub(crate) fn braces(self) -> Self {
@@ -38,12 +32,8 @@ pub(crate) struct Block([Lanes; 4]);
 impl Block {
     #[inline(always)]
     pub(crate) fn load(bytes: &[u8; 64]) -> Self {
-        let (chunks, _) = bytes.as_chunks::<16>();
-        let mut lanes = [Lanes::load(&[0; 16]); 4];
-        for (lane, chunk) in lanes.iter_mut().zip(chunks) {
-            *lane = Lanes::load(chunk);
-        }
-        Block(lanes)
+        let [a, b, c, d] = bytes.as_chunks::<16>().0 else { return Block([Lanes::load(&[0; 16]); 4]) };
+        Block([Lanes::load(a), Lanes::load(b), Lanes::load(c), Lanes::load(d)])
     }
 
     /// Bit n says that byte n is `byte`.

@@ -1,6 +1,6 @@
 //! Every scalar of a record with its dotted path: the slow way, for tests that name no field.
 
-use crate::cursor::{Cursor, Read, unescape};
+use crate::cursor::{Cursor, Read, error, unescape};
 use crate::{MAX_DEPTH, ProjectionError, ProjectionErrorKind, Scalar};
 use quell_ir::Datum;
 
@@ -10,7 +10,7 @@ use quell_ir::Datum;
 /// # Errors
 /// Where the record is no JSON object, or nests deeper than [`MAX_DEPTH`]; what stands before was visited.
 pub fn walk(record: &str, visit: &mut dyn FnMut(&str, Datum<'_>)) -> Result<(), ProjectionError> {
-    let mut cursor = Cursor::new(record);
+    let mut cursor = Cursor::new(record)?;
     cursor.open_record()?;
     let mut run = Run { cursor, path: String::new(), text: String::new(), visit };
     run.object(MAX_DEPTH)?;
@@ -42,7 +42,7 @@ impl Run<'_, '_> {
                 self.path.push('.');
             }
             unescape(self.cursor.text(key.start, key.end), &mut self.path)
-                .or_else(|at| self.cursor.error(key.start + at, ProjectionErrorKind::BadEscape))?;
+                .or_else(|at| error(key.start + at, ProjectionErrorKind::BadEscape))?;
             self.cursor.colon()?;
             let first = self.cursor.token()?;
             self.value(first, depth)?;
@@ -78,7 +78,7 @@ impl Run<'_, '_> {
                 if raw.escaped {
                     self.text.clear();
                     unescape(text, &mut self.text)
-                        .or_else(|at| self.cursor.error(raw.start + at, ProjectionErrorKind::BadEscape))?;
+                        .or_else(|at| error(raw.start + at, ProjectionErrorKind::BadEscape))?;
                     text = &self.text;
                 }
                 (self.visit)(&self.path, Datum::Text(text));
@@ -98,7 +98,7 @@ impl Run<'_, '_> {
     fn deeper(&self, depth: usize) -> Read<usize> {
         match depth.checked_sub(1) {
             Some(depth) if depth > 0 => Ok(depth),
-            _ => self.cursor.error(self.cursor.offset() - 1, ProjectionErrorKind::TooDeep),
+            _ => error(self.cursor.offset() - 1, ProjectionErrorKind::TooDeep),
         }
     }
 }

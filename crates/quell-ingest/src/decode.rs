@@ -5,8 +5,8 @@
 //! that a rule reads it. Nothing is allocated for an event once the buffers have grown.
 
 use crate::layout::Envelope;
-use crate::mapping::derive::{Settings, integer};
 use crate::mapping::Mappings;
+use crate::mapping::derive::{Settings, integer};
 use crate::mapping::plan::{Place, Plan, Planner, Sources};
 use crate::{Context, Layout};
 use jiff::tz::TimeZone;
@@ -162,7 +162,9 @@ impl WindowsPlans {
             (None, None) => text(&self.key.channel).and_then(|channel| self.mappings.by_channel.get(channel)),
             _ => by_provider,
         };
-        let Some(provider) = number.and_then(|number| self.providers.get(*number)) else { return &self.every };
+        let Some(provider) = number.and_then(|number| self.providers.get(*number)) else {
+            return &self.every;
+        };
         let id = match first(&self.key.event_id) {
             Datum::Integer(id) => Some(id),
             Datum::Text(id) => integer(id),

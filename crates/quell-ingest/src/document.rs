@@ -149,7 +149,8 @@ fn event_data(envelope: &Envelope, mut source: Map<String, Value>) -> Map<String
     let params = unnamed.into_iter().zip(1..).map(|(value, number)| (format!("param{number}"), value));
     let named = data.into_iter().filter(|(name, _)| !envelope.is_recorder_key(name));
     let named = named.filter(|(name, value)| {
-        let words = envelope.ambiguous.iter().find(|(known, _)| known == name).map_or(&[][..], |(_, words)| *words);
+        let words =
+            envelope.ambiguous.iter().find(|(known, _)| known == name).map_or(&[][..], |(_, words)| *words);
         !value.as_str().is_some_and(|text| words.contains(&text))
     });
     params.chain(named).filter_map(|(name, value)| Some((name, texts(value)?))).collect()
@@ -159,7 +160,9 @@ fn event_data(envelope: &Envelope, mut source: Map<String, Value>) -> Map<String
 fn user_data(source: Option<&Value>, wrapped: bool) -> Option<Map<String, Value>> {
     let source = source?.as_object()?;
     if !wrapped {
-        return Some(source.clone().into_iter().filter_map(|(name, value)| Some((name, texts(value)?))).collect());
+        return Some(
+            source.clone().into_iter().filter_map(|(name, value)| Some((name, texts(value)?))).collect(),
+        );
     }
     let mut data = Map::new();
     for (element, value) in source.iter().filter(|(name, _)| !name.ends_with("_attributes")) {

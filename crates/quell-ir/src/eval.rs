@@ -9,11 +9,11 @@ use crate::expr::{CompareOp, Expr};
 use crate::field::FieldRef;
 use crate::function::compare::{compare_data, compare_texts};
 use crate::function::{Call, Kind};
-use crate::pattern::equal_folded;
+use crate::pattern::{equal_folded, parse_ip};
 use crate::predicate::{Predicate, Relation};
 use crate::printed::Printed;
 use crate::schema::FieldType;
-use crate::value::{Case, Datum, Value};
+use crate::value::{Case, Datum, Number, Value};
 use crate::{Condition, EventFilter};
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
@@ -59,7 +59,11 @@ pub fn holds<'a>(expr: &'a Expr, fields: &dyn Fields<'a>, arena: &'a Bump) -> Ou
     let mut bindings: Vec<'_, Binding<'_>> = Vec::new_in(arena);
     expr.each_field(&mut |field| {
         if !bindings.iter().any(|binding| binding.field == field) {
-            bindings.push(Binding { field, values: fields.values(field, arena), at: 0 });
+            bindings.push(Binding {
+                field,
+                values: held(fields.values(field, arena), field.kind, arena),
+                at: 0,
+            });
         }
     });
     let before = arena.allocated_bytes();
@@ -142,6 +146,52 @@ struct Binding<'a> {
     field: &'a FieldRef,
     values: &'a [Datum<'a>],
     at: usize,
+}
+
+/// The values as a mapping of the field's type holds them: what functions and arithmetic see. One that the type cannot
+/// hold is null.
+fn held<'a>(values: &'a [Datum<'a>], kind: FieldType, arena: &'a Bump) -> &'a [Datum<'a>] {
+    let as_it_is = |value: &Datum<'_>| match kind {
+        FieldType::Keyword | FieldType::Text | FieldType::Flattened | FieldType::Version => {
+            matches!(value, Datum::Text(_))
+        }
+        FieldType::Integer => value.as_number().is_some(),
+        FieldType::Float => matches!(value, Datum::Float(_)),
+        FieldType::Boolean => matches!(value, Datum::Boolean(_)),
+        FieldType::Ip => false,
+        FieldType::Date
+        | FieldType::Object
+        | FieldType::Nested
+        | FieldType::Unsupported
+        | FieldType::Unknown => true,
+    };
+    if values.iter().all(as_it_is) {
+        return values;
+    }
+    let hold = |value: &Datum<'a>| if as_it_is(value) { *value } else { converted(*value, kind, arena) };
+    Vec::from_iter_in(values.iter().map(hold), arena).into_bump_slice()
+}
+
+fn converted<'a>(value: Datum<'a>, kind: FieldType, arena: &'a Bump) -> Datum<'a> {
+    match kind {
+        FieldType::Integer => match value.to_number() {
+            Some(Number::Integer(n)) => Datum::from_integer(n),
+            Some(Number::Float(n)) => Datum::Float(n),
+            None => Datum::Null,
+        },
+        FieldType::Float => value.to_number().map_or(Datum::Null, |n| Datum::Float(n.as_f64())),
+        FieldType::Boolean => value.to_boolean().map_or(Datum::Null, Datum::Boolean),
+        FieldType::Ip => {
+            let address = value.as_text().and_then(parse_ip).map(|address| address.to_canonical());
+            address.map_or(Datum::Null, |address| {
+                Datum::Text(bumpalo::format!(in arena, "{}", address).into_bump_str())
+            })
+        }
+        _ => {
+            let mut printed = Printed::default();
+            printed.text(value).map_or(Datum::Null, |text| Datum::Text(arena.alloc_str(text)))
+        }
+    }
 }
 
 /// The next combination, the last field turning fastest; false after the last one.

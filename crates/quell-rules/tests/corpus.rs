@@ -4,6 +4,7 @@
 
 mod support;
 
+use quell_event::EcsSchema;
 use quell_ir::Span;
 use quell_ir::schema::NoSchema;
 use quell_rules::{CompileOptions, Outcome, RuleKind, RuleSet, RuleSpec, check, compile_rule};
@@ -91,4 +92,25 @@ fn the_published_query_is_embedded_word_for_word() {
     let section = page.split("\n## 11.").nth(1).unwrap();
     let published = section.split("```eql\n").nth(1).unwrap().split("```").next().unwrap();
     assert_eq!(rule.query.as_ref().unwrap().text, published);
+}
+
+/// With field types known, no rule is refused that runs without them.
+#[test]
+fn every_eql_rule_compiles_with_the_schema_of_ecs() {
+    let schema = EcsSchema::new();
+    for folder in ["elastic", "endpoint"] {
+        let Some(set) = load(folder) else { return };
+        let (mut warned, mut warnings) = (0, 0);
+        for rule in &set.rules {
+            let outcome = compile_rule(rule, &CompileOptions::new(&schema));
+            assert!(!matches!(outcome, Outcome::Refused(_)), "{}: {outcome:?}", rule.origin.path.display());
+            warned += usize::from(!outcome.findings().is_empty());
+            warnings += outcome.findings().len();
+        }
+        println!("{folder}: {warnings} warnings in {warned} rules");
+    }
+    let published = RuleSet::load(&[RuleSpec::Embedded("t1046-published".to_owned())]);
+    let outcome =
+        compile_rule(&published.rules[0], &CompileOptions { strict: true, ..CompileOptions::new(&schema) });
+    assert!(matches!(&outcome, Outcome::Runs { warnings, .. } if warnings.is_empty()), "{outcome:?}");
 }

@@ -7,7 +7,7 @@ use crate::failure::{Failure, until_closed};
 use crate::findings::{self, Tally};
 use crate::json_lines;
 use crate::rule_options::RuleOptions;
-use crate::units::counted;
+use crate::units::{count, counted};
 use clap::{Args, ValueHint};
 use quell::{Checked, Code, FileFinding, did_you_mean, near_names, report};
 use std::collections::HashSet;
@@ -22,7 +22,7 @@ use std::io::{self, Write};
     quell check rules/                        all rules below a folder\n  \
     quell check rules/scan.toml --strict      an unknown field is an error\n  \
     quell check rules/ --output sarif > findings.sarif\n  \
-    quell check --explain E0201               what a code means")]
+    quell check --explain W0201               what a code means")]
 pub struct Check {
     /// Rule files, folders of rules, or embedded sets [default: --rules, else t1046]
     #[arg(value_name = "RULES", value_hint = ValueHint::AnyPath)]
@@ -113,9 +113,12 @@ fn about(checked: &Checked) -> String {
     let rules = counted(set.rules.len() as u64, "rule", "rules");
     let files = counted(set.files as u64, "file", "files");
     let mut parts = Vec::new();
-    for (n, what) in [(checked.runs, "run"), (checked.not_run_yet, "cannot run yet"), (checked.refused, "refused")] {
+    let run = if checked.runs == 1 { "runs" } else { "run" };
+    for (n, what) in
+        [(checked.runs, run), (checked.not_run_yet, "cannot run yet"), (checked.refused, "refused")]
+    {
         if n > 0 {
-            parts.push(format!("{n} {what}"));
+            parts.push(format!("{} {what}", count(n as u64)));
         }
     }
     let ends = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
@@ -135,7 +138,12 @@ fn explain(console: &Console, name: &str) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("there is no code `{name}`")).help(help));
     };
     let mut out = console.out();
-    let text = format!("{BOLD}{code}: {}{BOLD:#} ({})\n\n{}", code.title(), code.severity().as_str(), code.explanation());
+    let text = format!(
+        "{BOLD}{code}: {}{BOLD:#} ({})\n\n{}",
+        code.title(),
+        code.severity().as_str(),
+        code.explanation()
+    );
     until_closed(writeln!(out, "{text}"))?;
     Ok(Exit::Success)
 }

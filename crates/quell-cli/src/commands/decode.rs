@@ -49,7 +49,11 @@ impl Decode {
                 return ControlFlow::Break(());
             }
             left -= 1;
-            written = if self.pretty { json_lines::pretty(&mut out, document) } else { json_lines::line(&mut out, document) };
+            written = if self.pretty {
+                json_lines::pretty(&mut out, document)
+            } else {
+                json_lines::line(&mut out, document)
+            };
             if written.is_err() || left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         bar.clear();

@@ -53,7 +53,9 @@ impl Fmt {
         if !console.quiet {
             let _ = writeln!(console.err(), "{}", self.summary(&done));
         }
-        Ok(Exit::Success.or_if(self.check && done.changed > 0, Exit::Findings).or_if(done.refused > 0, Exit::Unusable))
+        Ok(Exit::Success
+            .or_if(self.check && done.changed > 0, Exit::Findings)
+            .or_if(done.refused > 0, Exit::Unusable))
     }
 
     fn standard_input(&self) -> Result<Exit, Failure> {
@@ -155,13 +157,18 @@ fn formatted_file(rule: &Rule, dialect: Dialect) -> Result<String, Vec<FileFindi
 
 /// The query as a TOML string: quoted as it was where it stood verbatim, else as a literal of several lines.
 fn toml_value(value: &str, query: &str, verbatim: bool, formatted: &str) -> String {
-    let quotes = ["'''", "\"\"\"", "'", "\""].into_iter().find(|quotes| value.starts_with(quotes)).unwrap_or_default();
+    let quotes =
+        ["'''", "\"\"\"", "'", "\""].into_iter().find(|quotes| value.starts_with(quotes)).unwrap_or_default();
     let one_line = quotes.len() == 1;
     if verbatim && (!one_line || !formatted.contains('\n')) {
         let lead = query.get(..query.len() - query.trim_start().len()).unwrap_or_default();
         let trail = query.get(query.trim_end().len()..).unwrap_or_default();
         // A line feed right after the quotes is not part of the value.
-        let break_after = if value.get(quotes.len()..).is_some_and(|rest| rest.starts_with(['\n', '\r'])) { "\n" } else { "" };
+        let break_after = if value.get(quotes.len()..).is_some_and(|rest| rest.starts_with(['\n', '\r'])) {
+            "\n"
+        } else {
+            ""
+        };
         return format!("{quotes}{break_after}{lead}{formatted}{trail}{quotes}");
     }
     if formatted.contains("'''") {
@@ -190,10 +197,28 @@ mod tests {
     #[test]
     fn a_query_keeps_its_quotes_where_it_can() {
         let cases = [
-            ("'''\nany  where true\n'''", "any  where true\n", true, "any where true", "'''\nany where true\n'''"),
-            ("\"\"\"any  where true\"\"\"", "any  where true", true, "any where true", "\"\"\"any where true\"\"\""),
+            (
+                "'''\nany  where true\n'''",
+                "any  where true\n",
+                true,
+                "any where true",
+                "'''\nany where true\n'''",
+            ),
+            (
+                "\"\"\"any  where true\"\"\"",
+                "any  where true",
+                true,
+                "any where true",
+                "\"\"\"any where true\"\"\"",
+            ),
             ("\"any  where true\"", "any  where true", true, "any where true", "\"any where true\""),
-            ("\"any where a\"", "any where a", true, "any where a and\n  b", "'''\nany where a and\n  b\n'''"),
+            (
+                "\"any where a\"",
+                "any where a",
+                true,
+                "any where a and\n  b",
+                "'''\nany where a and\n  b\n'''",
+            ),
             ("\"a == \\\"x\\\"\"", "a == \"x\"", false, "a == \"x\"", "'''\na == \"x\"\n'''"),
             ("\"'''\\n\"", "'''\n", false, "'''", "\"'''\\n\""),
         ];

@@ -15,7 +15,10 @@ use crate::rule_options::dialect_parser;
 use crate::summary;
 use crate::units::counted;
 use clap::Args;
-use quell::{Alert, CompileOptions, Constant, Dialect, QueryError, QueryOptions, Report, ResultLimit, ResultPosition, ScanOptions};
+use quell::{
+    Alert, CompileOptions, Constant, Dialect, QueryError, QueryOptions, Report, ResultLimit, ResultPosition,
+    ScanOptions,
+};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write as _};
 
@@ -89,7 +92,8 @@ impl Query {
         let options = self.options(general)?;
         interrupt::listen();
         let bar = Bar::new(&console);
-        let answer = quell::query(&self.query, &self.compile_options(), &options, &self.input_paths.paths, &bar);
+        let answer =
+            quell::query(&self.query, &self.compile_options(), &options, &self.input_paths.paths, &bar);
         bar.clear();
         let (report, warnings) = answer.map_err(|error| match error {
             QueryError::Refused(errors) => refused_query(&self.query, &errors),
@@ -99,7 +103,8 @@ impl Query {
             let warnings = warnings.iter().map(|warning| &warning.diagnostic);
             let _ = write_about_query(&mut console.err(), &self.query, warnings);
         }
-        let kind = self.output.unwrap_or(if console.out_is_terminal() { Output::Table } else { Output::Ndjson });
+        let kind =
+            self.output.unwrap_or(if console.out_is_terminal() { Output::Table } else { Output::Ndjson });
         let unreadable = match kind {
             Output::Table => table(&console, &report),
             Output::Ndjson => ndjson(&console, &report),
@@ -204,12 +209,12 @@ fn event(mut source: Map<String, Value>) -> Value {
 
 /// Time, category, host, user, process, what was done.
 const COLUMNS: [Column; 6] = [
-    Column { max: 19 },
-    Column { max: 16 },
-    Column { max: 20 },
-    Column { max: 20 },
-    Column { max: 20 },
-    Column { max: usize::MAX },
+    Column::word(19),
+    Column::word(16),
+    Column::text(24, 13),
+    Column::text(24, 13),
+    Column::text(24, 13),
+    Column::rest(),
 ];
 
 fn table(console: &Console, report: &Report) -> io::Result<u64> {

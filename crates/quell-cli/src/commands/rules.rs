@@ -95,8 +95,10 @@ impl Rules {
 impl List {
     fn run(&self, console: &Console) -> Result<Exit, Failure> {
         let set = self.rules.load()?;
-        let exit = tell_unusable(console, &set.findings);
         let options = self.rules.compile_options();
+        let refused =
+            set.rules.iter().any(|rule| matches!(compile_rule(rule, &options), Outcome::Refused(_)));
+        let exit = tell_unusable(console, &set.findings).or_if(refused, Exit::Unusable);
         until_closed(match self.output {
             ListOutput::Table => table(console, &set, &options),
             ListOutput::Json => {
@@ -106,7 +108,10 @@ impl List {
             }
             ListOutput::Ndjson => {
                 let mut out = console.data();
-                set.rules.iter().try_for_each(|rule| json_lines::line(&mut out, &object(rule, &options))).and_then(|()| out.flush())
+                set.rules
+                    .iter()
+                    .try_for_each(|rule| json_lines::line(&mut out, &object(rule, &options)))
+                    .and_then(|()| out.flush())
             }
         })?;
         Ok(exit)
@@ -121,7 +126,8 @@ impl Show {
         let exit = tell_unusable(console, &set.findings);
         let compile = options.compile_options();
         let [rule] = set.rules.as_slice() else {
-            let names: Vec<String> = set.rules.iter().take(10).map(|rule| format!("`{}`", rule.name)).collect();
+            let names: Vec<String> =
+                set.rules.iter().take(10).map(|rule| format!("`{}`", rule.name)).collect();
             return Err(Failure::usage(format!("`{}` names {} rules", self.name, set.rules.len()))
                 .help(format!("name one of them: {}", names.join(", "))));
         };
@@ -141,13 +147,8 @@ impl Show {
 }
 
 /// Severity, type, state, id, name.
-const COLUMNS: [Column; 5] = [
-    Column { max: 8 },
-    Column { max: 16 },
-    Column { max: 40 },
-    Column { max: 36 },
-    Column { max: usize::MAX },
-];
+const COLUMNS: [Column; 5] =
+    [Column::word(8), Column::word(16), Column::text(40, 30), Column::word(36), Column::rest()];
 
 fn table(console: &Console, set: &RuleSet, options: &CompileOptions<'_>) -> io::Result<()> {
     let mut out = console.out();
@@ -232,12 +233,21 @@ fn show(out: &mut dyn Write, rule: &Rule, options: &CompileOptions<'_>) -> io::R
     let state = State::of(&outcome);
     writeln!(out, "{BOLD}{}{BOLD:#}", escape(&rule.name))?;
     let severity = crate::alert_sink::severity_style(rule.severity);
-    writeln!(out, "{severity}{}{severity:#}, risk score {}, version {}", rule.severity.as_str(), rule.risk_score, escape(&rule.version))?;
+    writeln!(
+        out,
+        "{severity}{}{severity:#}, risk score {}, version {}",
+        rule.severity.as_str(),
+        rule.risk_score,
+        escape(&rule.version)
+    )?;
     if !rule.description.trim().is_empty() {
         writeln!(out, "\n{}", escape_lines(rule.description.trim()))?;
     }
     writeln!(out)?;
-    let language = rule.language.map(|language| format!(" in {}", language.as_str())).unwrap_or_default();
+    // `eql in eql` says nothing.
+    let language =
+        rule.language.map(|language| language.as_str()).filter(|language| *language != rule.kind.as_str());
+    let language = language.map(|language| format!(" in {language}")).unwrap_or_default();
     let marks = [(rule.building_block, ", building block"), (rule.deprecated, ", deprecated")];
     let marks: String = marks.iter().filter(|(on, _)| *on).map(|(_, text)| *text).collect();
     let index = rule.index.as_ref().map_or_else(|| String::from("any"), |patterns| patterns.join(", "));
@@ -245,7 +255,8 @@ fn show(out: &mut dyn Write, rule: &Rule, options: &CompileOptions<'_>) -> io::R
         .threat
         .iter()
         .map(|threat| {
-            let names = threat.techniques.iter().map(|technique| format!("{} {}", technique.id, technique.name));
+            let names =
+                threat.techniques.iter().map(|technique| format!("{} {}", technique.id, technique.name));
             let names: Vec<String> = names.collect();
             format!("{} {}: {}", threat.tactic_id, threat.tactic_name, names.join(", "))
         })
@@ -265,14 +276,16 @@ fn show(out: &mut dyn Write, rule: &Rule, options: &CompileOptions<'_>) -> io::R
         writeln!(out, "{BOLD}{name:<8}{BOLD:#} {}", escape(value))?;
     }
     if let Some(query) = &rule.query {
-        writeln!(out, "\n{}", indented(query.text.trim()))?;
+        writeln!(out, "\n{}", indented(query.text.trim(), 0))?;
     }
-    for (name, title) in [("setup", "Setup"), ("false_positives", "False positives"), ("references", "References")] {
+    for (name, title) in
+        [("setup", "Setup"), ("false_positives", "False positives"), ("references", "References")]
+    {
         let items = lines_of(rule.fields.get(name));
         if !items.is_empty() {
             writeln!(out, "\n{BOLD}{title}{BOLD:#}")?;
             for item in items {
-                writeln!(out, "{}", indented(item.trim()))?;
+                writeln!(out, "{}", indented(item.trim(), common_indentation(item.trim())))?;
             }
         }
     }
@@ -281,7 +294,8 @@ fn show(out: &mut dyn Write, rule: &Rule, options: &CompileOptions<'_>) -> io::R
 
 /// The integrations that the rule names.
 fn data_sources(fields: &Map<String, Value>) -> String {
-    let integrations = fields.get("related_integrations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let integrations =
+        fields.get("related_integrations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let names = integrations.iter().filter_map(|one| {
         let package = text(one, "package")?;
@@ -298,7 +312,20 @@ fn lines_of(value: Option<&Value>) -> Vec<&str> {
     }
 }
 
-fn indented(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| format!("  {}", escape(line))).collect();
-    lines.join("\n")
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+/// The indentation that the lines after the first have in common: the file's, not the text's.
+fn common_indentation(text: &str) -> usize {
+    text.lines().skip(1).filter(|line| !line.trim().is_empty()).map(indentation).min().unwrap_or(0)
+}
+
+/// The text two columns in, each line less `common` blanks.
+fn indented(text: &str, common: usize) -> String {
+    let lines = text.lines().map(|line| {
+        let line = line.get(common.min(indentation(line))..).unwrap_or(line).trim_end();
+        if line.is_empty() { String::new() } else { format!("  {}", escape(line)) }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

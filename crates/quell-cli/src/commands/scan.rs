@@ -5,7 +5,7 @@ use crate::arguments::General;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::findings::tell_unusable;
+use crate::findings::{Tally, tell_unusable};
 use crate::input_options::{InputOptions, InputPaths};
 use crate::interrupt;
 use crate::plain_text::escape;
@@ -88,6 +88,7 @@ impl Scan {
         let rules_exit = tell_unusable(&console, &set.findings);
         let scan = quell::Scan::new(set.rules, &self.rules.compile_options(), self.options(general)?);
         let rules_exit = rules_exit.or(tell_unusable(&console, scan.findings()));
+        let errors = Tally::of(set.findings.iter().chain(scan.findings())).errors;
         let files = self.open_files()?;
 
         interrupt::listen();
@@ -99,7 +100,7 @@ impl Scan {
         let kind = self.output.unwrap_or(if console.out_is_terminal() { Kind::Table } else { Kind::Ndjson });
         let shown = self.write_alerts(&console, kind, &report, files)?;
         let next = self.next(&shown, &report);
-        let told = Told { rules: scan.len(), not_run: scan.not_run(), next: &next };
+        let told = Told { rules: scan.len(), not_run: scan.not_run(), errors, next: &next };
         summarize(&console, kind, &shown, &report, &told);
         Ok(exit.or_if(shown.unreadable > 0, Exit::Unusable))
     }
@@ -153,7 +154,12 @@ impl Scan {
             Kind::Table => Box::new(console.out()),
             Kind::Ndjson | Kind::Csv => Box::new(console.data()),
         };
-        let mut outputs = vec![Output { name: String::from("to standard output"), sink: kind.sink(console.width()), out, open: true }];
+        let mut outputs = vec![Output {
+            name: String::from("to standard output"),
+            sink: kind.sink(console.width()),
+            out,
+            open: true,
+        }];
         for (kind, path, file) in files {
             // A file is no terminal: nothing is cut, and colours are stripped.
             let file: Box<dyn Write> = Box::new(BufWriter::new(file));
@@ -200,12 +206,16 @@ impl Scan {
     fn next(&self, shown: &Shown, report: &Report) -> Vec<String> {
         let Some(path) = self.input_paths.paths.first() else { return Vec::new() };
         let path = quoted(&path.display().to_string());
+        let rules: String =
+            self.rules.rules.iter().map(|word| format!(" --rules {}", quoted(word))).collect();
         match shown.first_rule() {
             Some(rule) => vec![
-                format!("quell rules show {}", quoted(&rule.id)),
-                format!("quell scan {path} --write csv=alerts.csv"),
+                format!("quell rules show {}{rules}", quoted(&rule.id)),
+                format!("quell scan {path}{rules} --write csv=alerts.csv"),
             ],
-            None if report.stats.events > 0 => vec![format!("quell decode {path} | head"), String::from("quell rules list")],
+            None if report.stats.events > 0 => {
+                vec![format!("quell decode {path} --limit 1 --pretty"), format!("quell rules list{rules}")]
+            }
             None => Vec::new(),
         }
     }
@@ -284,7 +294,13 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_a_shell() {
-        for (word, expected) in [("a/b.json", "a/b.json"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''"), ("$(x)", "'$(x)'")] {
+        for (word, expected) in [
+            ("a/b.json", "a/b.json"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("", "''"),
+            ("$(x)", "'$(x)'"),
+        ] {
             assert_eq!(quoted(word), expected);
         }
     }

@@ -22,7 +22,9 @@ impl Lowerer<'_> {
         let Some(info) = self.options.schema.field(&known_as) else {
             return self.unknown_field(field, scope, path);
         };
-        if let Some(finding) = self.unusable(info.kind, &known_as, field) {
+        let nested = scope == Scope::Event && self.is_in_nested(&known_as);
+        let kind = if nested { FieldType::Nested } else { info.kind };
+        if let Some(finding) = self.unusable(kind, &known_as, field) {
             self.report(finding.at(field.span));
         }
         let field = FieldRef { scope, path, kind: info.kind };
@@ -37,6 +39,13 @@ impl Lowerer<'_> {
             None => self.unknown_field(field, scope.clone(), Arc::clone(&path)).field.kind,
         };
         (FieldRef { scope, path, kind }, known_as)
+    }
+
+    /// Whether an object above the path is nested: EQL cannot search the members of one either.
+    fn is_in_nested(&self, path: &str) -> bool {
+        let above = path.match_indices('.').filter_map(|(dot, _)| path.get(..dot));
+        let kind = |path| self.options.schema.field(path).map(|info| info.kind);
+        above.into_iter().any(|path| kind(path) == Some(FieldType::Nested))
     }
 
     /// Whose field it is, its path there, and the path by which the schema knows it.
@@ -133,7 +142,8 @@ impl Lowerer<'_> {
                 Some(Diagnostic::new(Code::UNUSABLE_FIELD, message).label(kind.as_str()).help(help))
             }
             FieldType::Nested => {
-                let message = format!("`{written}` is a nested object, which EQL cannot search");
+                let message =
+                    format!("`{written}` is a nested object or within one, which EQL cannot search");
                 Some(
                     Diagnostic::new(Code::UNUSABLE_FIELD, message).label("nested").help("search it with KQL"),
                 )

@@ -9,7 +9,11 @@ use crate::source::Opened;
 pub(super) struct EcsJson;
 
 /// Names of which an ECS document has one at least, alone or before a dot.
-const ROOTS: &[&str] = &["@timestamp", "event", "ecs", "process", "winlog", "data_stream", "agent", "_source"];
+const ROOTS: &[&str] =
+    &["@timestamp", "event", "ecs", "process", "winlog", "data_stream", "agent", "_source"];
+
+/// Names that no ECS document has at its top; recorders of Windows events do, some beside an `@timestamp`.
+const NOT_ECS: &[&str] = &["EventID", "event_id"];
 
 impl Format for EcsJson {
     fn name(&self) -> &'static str {
@@ -28,7 +32,7 @@ impl Format for EcsJson {
         if sample.objects().is_empty() {
             return Confidence::NONE;
         }
-        let share = sample.share(|keys| keys.has_any_root(ROOTS));
+        let share = sample.share(|keys| keys.has_any_root(ROOTS) && !keys.has_any(NOT_ECS));
         Confidence::percent(share.clamp(10, 90))
     }
 

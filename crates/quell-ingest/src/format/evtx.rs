@@ -184,7 +184,7 @@ impl ChunkReader {
             let message = format!("chunk {} was cleared; what is left in it is not read", self.chunk);
             self.warn(batch, Code::EVTX_CHUNK_DAMAGED, Loss::Nothing, message);
         } else if place.get(CHUNK_HEADER_BYTES..).is_some_and(|records| records.starts_with(RECORD_MAGIC)) {
-            self.read_records(batch, place, Header::Rebuilt);
+            self.read_records(batch, place, Header::AsStored);
         } else {
             let message = format!("chunk {} has no header and no records that can be told apart", self.chunk);
             self.warn(batch, Code::EVTX_CHUNK_DAMAGED, Loss::Records, message);
@@ -201,6 +201,9 @@ impl ChunkReader {
         if header == Header::Rebuilt {
             rebuild_header(&mut bytes);
         }
+        if !stored.starts_with(CHUNK_MAGIC) {
+            restore_magic(&mut bytes);
+        }
         let cut_off = stored.len() < CHUNK_BYTES;
         let mut data = match EvtxChunkData::new(bytes, false) {
             Ok(data) => data,
@@ -210,7 +213,8 @@ impl ChunkReader {
                 return;
             }
         };
-        let intact = header == Header::AsStored && data.validate_checksum();
+        let intact =
+            stored.starts_with(CHUNK_MAGIC) && header == Header::AsStored && data.validate_checksum();
         if header == Header::AsStored && !data.validate_header_checksum() {
             // Any of its numbers may be wrong, also the one that says where the records end.
             return self.read_records(batch, stored, Header::Rebuilt);
@@ -222,7 +226,9 @@ impl ChunkReader {
         }));
         match outcome {
             Ok(Ok(())) => {}
-            Ok(Err(_)) if header == Header::AsStored => return self.read_records(batch, stored, Header::Rebuilt),
+            Ok(Err(_)) if header == Header::AsStored => {
+                return self.read_records(batch, stored, Header::Rebuilt);
+            }
             Ok(Err(error)) => {
                 let message = format!("chunk {} cannot be read: {}", self.chunk, reason(&error));
                 self.warn(batch, Code::EVTX_CHUNK_DAMAGED, Loss::Records, message);
@@ -281,26 +287,36 @@ impl ChunkReader {
             let record = match record {
                 Ok(record) => record,
                 Err(error) => {
-                    progress.failed += 1;
-                    self.record_failed(batch, stored, &error);
+                    if header == Header::AsStored || !is_end_of_records(&error, stored) {
+                        progress.failed += 1;
+                        self.record_failed(batch, stored, &error);
+                    }
                     continue;
                 }
             };
             let id = record.event_record_id;
-            if header == Header::Rebuilt && last_id.is_some_and(|last| id <= last) {
+            let start = record.binxml_offset.saturating_sub(RECORD_HEADER_BYTES);
+            if header == Header::Rebuilt
+                && last_id.is_some_and(|last| id <= last)
+                && !lies_before_free_space(start, stored)
+            {
                 break; // what lies past the last record is left from the chunk's earlier use
             }
             last_id = Some(id);
-            let start = record.binxml_offset.saturating_sub(RECORD_HEADER_BYTES);
             if record.binxml_offset + u64::from(record.binxml_size) > stored.len() as u64 {
                 progress.failed += 1;
                 continue; // the file ends inside it, which is reported of the chunk
             }
-            let position = Position { offset: self.offset + start, number: id };
-            match record.into_json() {
+            let mut position = Position { offset: self.offset + start, number: id };
+            let rendered = record.into_json();
+            if let Some(number) = rendered.as_ref().ok().and_then(|json| event_record_id(&json.data)) {
+                position.number = number;
+            }
+            match rendered {
                 Ok(json) if json.data.len() > self.input.limits.max_record_bytes => {
                     progress.failed += 1;
-                    let message = format!("record {id} is {} bytes long as JSON; skipped", json.data.len());
+                    let (number, len) = (position.number, json.data.len());
+                    let message = format!("record {number} is {len} bytes long as JSON; skipped");
                     let warning =
                         InputWarning::new(Code::RECORD_TOO_LONG, &self.input.path, Loss::Records, message);
                     batch.warnings.push(warning.of_record(position));
@@ -321,23 +337,14 @@ impl ChunkReader {
     fn record_failed(&self, batch: &mut Batch, stored: &[u8], error: &EvtxError) {
         let (code, loss, path) = (Code::EVTX_RECORD_DAMAGED, Loss::Records, &self.input.path);
         batch.warnings.push_with(code, loss, || {
-            let why = reason(error);
-            match error {
-                EvtxError::FailedToParseRecord { record_id, .. } => {
-                    let start = offset_of_record(stored, *record_id).unwrap_or(0);
-                    let position = Position { offset: self.offset + start, number: *record_id };
-                    let message = format!("record {record_id} cannot be read: {why}");
-                    InputWarning::new(code, path, loss, message).of_record(position)
-                }
-                EvtxError::FailedToReadRecordAt { offset, .. } => {
-                    let message = format!("a record of chunk {} cannot be read: {why}", self.chunk);
-                    InputWarning::new(code, path, loss, message).at(self.offset + offset)
-                }
-                _ => {
-                    let message = format!("a record of chunk {} cannot be read: {why}", self.chunk);
-                    InputWarning::new(code, path, loss, message).at(self.offset)
-                }
-            }
+            // The error knows the number in the record's header, which an export counts anew; the offset is certain.
+            let start = match error {
+                EvtxError::FailedToParseRecord { record_id, .. } => offset_of_record(stored, *record_id),
+                EvtxError::FailedToReadRecordAt { offset, .. } => Some(*offset),
+                _ => None,
+            };
+            let message = format!("a record of chunk {} cannot be read: {}", self.chunk, reason(error));
+            InputWarning::new(code, path, loss, message).at(self.offset + start.unwrap_or(0))
         });
     }
 }
@@ -362,14 +369,16 @@ struct Progress {
 /// More records than fit a chunk: a larger number is damage.
 const MOST_RECORDS: u64 = (CHUNK_BYTES - CHUNK_HEADER_BYTES) as u64 / (RECORD_HEADER_BYTES + 4);
 
+/// Where a chunk header says where its records end.
+const FREE_SPACE: usize = 48;
+
 /// Where a chunk header keeps its numbers, and what a rebuilt one has there: any record id, records up to the chunk's
 /// end, and no tables of names and templates, which only save searching.
 const REBUILT: &[(usize, &[u8])] = &[
-    (0, CHUNK_MAGIC),
     (24, &0u64.to_le_bytes()),
     (32, &u64::MAX.to_le_bytes()),
     (44, &(CHUNK_BYTES as u32).to_le_bytes()),
-    (48, &(CHUNK_BYTES as u32).to_le_bytes()),
+    (FREE_SPACE, &(CHUNK_BYTES as u32).to_le_bytes()),
     (128, &[0; CHUNK_HEADER_BYTES - 128]),
 ];
 
@@ -379,6 +388,38 @@ fn rebuild_header(chunk: &mut [u8]) {
             place.copy_from_slice(bytes);
         }
     }
+}
+
+fn restore_magic(chunk: &mut [u8]) {
+    if let Some(place) = chunk.get_mut(..CHUNK_MAGIC.len()) {
+        place.copy_from_slice(CHUNK_MAGIC);
+    }
+}
+
+/// Where a chunk's damaged header says that its records end, if that is a place in the chunk.
+fn free_space(stored: &[u8]) -> Option<u64> {
+    let bytes = stored.get(FREE_SPACE..FREE_SPACE + 4)?.try_into().ok()?;
+    let at = u32::from_le_bytes(bytes);
+    (CHUNK_HEADER_BYTES..=CHUNK_BYTES).contains(&(at as usize)).then_some(u64::from(at))
+}
+
+/// Whether an error tells of no record but of the place where a chunk's damaged header says that they end.
+fn is_end_of_records(error: &EvtxError, stored: &[u8]) -> bool {
+    matches!(error, EvtxError::FailedToReadRecordAt { offset, .. } if free_space(stored) == Some(*offset))
+}
+
+/// Whether a chunk's damaged header says that a record at `start` is one of the chunk's own.
+fn lies_before_free_space(start: u64, stored: &[u8]) -> bool {
+    free_space(stored).is_some_and(|end| start < end)
+}
+
+/// The number that the log gave to the record, which it keeps in an export.
+fn event_record_id(json: &str) -> Option<u64> {
+    const KEY: &str = "\"EventRecordID\":";
+    let at = memmem::find(json.as_bytes(), KEY.as_bytes())?;
+    let digits = json.get(at + KEY.len()..)?;
+    let end = digits.find(|c: char| !c.is_ascii_digit())?;
+    digits.get(..end)?.parse().ok()
 }
 
 /// Where in a chunk the header of the record with that id stands.

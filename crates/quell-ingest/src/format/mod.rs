@@ -114,7 +114,8 @@ mod tests {
 
     const SYSMON: &str = r#"{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","Hostname":"ws-1","@timestamp":"2024-01-01T00:00:00Z","Image":"C:\\a.exe"}"#;
     const BEAT: &str = r#"{"@timestamp":"2024-01-01T00:00:00Z","beat":{"name":"x"},"log_name":"Security","event_id":4688,"event_data":{"NewProcessName":"a"}}"#;
-    const ECS: &str = r#"{"@timestamp":"2024-01-01T00:00:00Z","event":{"category":["process"]},"process":{"name":"a"}}"#;
+    const ECS: &str =
+        r#"{"@timestamp":"2024-01-01T00:00:00Z","event":{"category":["process"]},"process":{"name":"a"}}"#;
 
     /// The name of the format recognised in bytes that are all of an input.
     fn found(bytes: impl AsRef<[u8]>) -> Option<&'static str> {
@@ -129,7 +130,8 @@ mod tests {
         headless.extend_from_slice(b"ElfChnk\0");
         let mut second_chunk = vec![0x55; 4096 + 65536];
         second_chunk.extend_from_slice(b"ElfChnk\0");
-        let time_created = r#"{"Source":"Raccine","TimeCreated":"2024-01-01 00:00:00.1","Hostname":"w","EventID":2}"#;
+        let time_created =
+            r#"{"Source":"Raccine","TimeCreated":"2024-01-01 00:00:00.1","Hostname":"w","EventID":2}"#;
         let table: &[(&str, Vec<u8>, Option<&str>)] = &[
             ("evtx", evtx, Some("evtx")),
             ("evtx with a damaged header", headless, Some("evtx")),
@@ -140,15 +142,31 @@ mod tests {
             ("winlogbeat 6", BEAT.into(), Some("winlogbeat6")),
             ("ecs", ECS.into(), Some("ecs-json")),
             ("ecs, dotted", br#"{"event.category":"process","process.name":"a"}"#.to_vec(), Some("ecs-json")),
-            ("winlogbeat 7", br#"{"@timestamp":"x","winlog":{"event_id":1},"event":{"code":1}}"#.to_vec(), Some("ecs-json")),
+            (
+                "winlogbeat 7",
+                br#"{"@timestamp":"x","winlog":{"event_id":1},"event":{"code":1}}"#.to_vec(),
+                Some("ecs-json"),
+            ),
             ("any object", br#"{"a":1}"#.to_vec(), Some("ecs-json")),
             ("an empty object", b" {} ".to_vec(), Some("ecs-json")),
             ("byte order mark", [b"\xef\xbb\xbf", SYSMON.as_bytes()].concat(), Some("windows-json")),
             ("blank lines first", format!("\r\n \n{SYSMON}\r\n").into(), Some("windows-json")),
             ("damaged lines first", format!("{{\"half\n\u{0}\u{1}\n{SYSMON}\n").into(), Some("windows-json")),
-            ("invalid UTF-8 inside", [b"{\"a\":\"\xff\"}\n", SYSMON.as_bytes()].concat(), Some("windows-json")),
-            ("most lines count", format!("{ECS}\n{SYSMON}\n{SYSMON}\n{SYSMON}\n").into(), Some("windows-json")),
-            ("deep nesting", format!("{}{}\n{ECS}", "{\"a\":".repeat(10_000), "}".repeat(10_000)).into(), Some("ecs-json")),
+            (
+                "invalid UTF-8 inside",
+                [b"{\"a\":\"\xff\"}\n", SYSMON.as_bytes()].concat(),
+                Some("windows-json"),
+            ),
+            (
+                "most lines count",
+                format!("{ECS}\n{SYSMON}\n{SYSMON}\n{SYSMON}\n").into(),
+                Some("windows-json"),
+            ),
+            (
+                "deep nesting",
+                format!("{}{}\n{ECS}", "{\"a\":".repeat(10_000), "}".repeat(10_000)).into(),
+                Some("ecs-json"),
+            ),
             ("nothing", Vec::new(), None),
             ("blank", b" \n\n".to_vec(), None),
             ("text", b"Hello, world\n{braces}\n".to_vec(), None),

@@ -22,7 +22,8 @@ impl<'a> Sample<'a> {
         }
         let mut rest = sample.text();
         for _ in 0..Sample::LINES {
-            let Some(end) = memchr(b'\n', rest).or((complete && !rest.is_empty()).then_some(rest.len())) else {
+            let Some(end) = memchr(b'\n', rest).or((complete && !rest.is_empty()).then_some(rest.len()))
+            else {
                 break;
             };
             let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
@@ -78,7 +79,9 @@ impl<'a> Sample<'a> {
         let text = self.text().trim_ascii_start();
         if self.is_utf16() {
             "UTF-16 text; convert it to UTF-8"
-        } else if text.starts_with(b"[") && text.get(1..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"{")) {
+        } else if text.starts_with(b"[")
+            && text.get(1..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"{"))
+        {
             "a JSON array; write one object a line"
         } else if text.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"")) {
             "JSON over several lines; write one object a line"
@@ -141,7 +144,7 @@ impl<'a> ObjectKeys<'a> {
     /// Whether the object has that name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.names.iter().any(|have| *have == name.as_bytes())
+        self.names.contains(&name.as_bytes())
     }
 
     /// Whether the object has one of those names.

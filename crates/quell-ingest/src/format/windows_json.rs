@@ -9,8 +9,16 @@ use crate::source::Opened;
 pub(super) struct WindowsJson;
 
 /// What stands beside `EventID`: one of these at least.
-const BESIDE: &[&str] =
-    &["Channel", "SourceName", "Source", "ProviderGuid", "Hostname", "EventTime", "TimeCreated", "SourceModuleType"];
+const BESIDE: &[&str] = &[
+    "Channel",
+    "SourceName",
+    "Source",
+    "ProviderGuid",
+    "Hostname",
+    "EventTime",
+    "TimeCreated",
+    "SourceModuleType",
+];
 
 impl Format for WindowsJson {
     fn name(&self) -> &'static str {

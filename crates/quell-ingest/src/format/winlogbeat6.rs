@@ -22,8 +22,8 @@ impl Format for Winlogbeat6 {
     }
 
     fn detect(&self, sample: &Sample<'_>) -> Confidence {
-        let share =
-            sample.share(|keys| keys.has("event_id") && keys.has_any(&["log_name", "event_data", "source_name"]));
+        let share = sample
+            .share(|keys| keys.has("event_id") && keys.has_any(&["log_name", "event_data", "source_name"]));
         Confidence::percent(share.min(95))
     }
 

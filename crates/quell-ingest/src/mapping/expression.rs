@@ -87,8 +87,13 @@ fn alternative(text: &str, lookups: &Lookups<'_>) -> Result<Alternative, String>
 
 fn source(text: &str) -> Result<Source, String> {
     let joined = split(text, " + ");
-    let names = |parts: Vec<&str>| parts.into_iter().map(|part| name(part.trim())).collect::<Result<Vec<_>, _>>();
-    if joined.len() > 1 { Ok(Source::Joined(names(joined)?)) } else { Ok(Source::FirstOf(names(split(text, ", "))?)) }
+    let names =
+        |parts: Vec<&str>| parts.into_iter().map(|part| name(part.trim())).collect::<Result<Vec<_>, _>>();
+    if joined.len() > 1 {
+        Ok(Source::Joined(names(joined)?))
+    } else {
+        Ok(Source::FirstOf(names(split(text, ", "))?))
+    }
 }
 
 fn name(text: &str) -> Result<Name, String> {
@@ -111,12 +116,13 @@ fn step(text: &str, lookups: &Lookups<'_>) -> Result<Step, String> {
         None => (text, None),
     };
     let derivation = derive::find(word).ok_or_else(|| format!("there is no derivation `{word}`"))?;
-    let argument = argument.map(|text| {
-        text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).unwrap_or(text)
-    });
+    let argument =
+        argument.map(|text| text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).unwrap_or(text));
     let argument = match (derivation.argument, argument) {
         (ArgumentKind::None | ArgumentKind::OptionalWord(_), None) => Argument::None,
-        (ArgumentKind::OptionalWord(words), Some(word)) if words.contains(&word) => Argument::Text(word.into()),
+        (ArgumentKind::OptionalWord(words), Some(word)) if words.contains(&word) => {
+            Argument::Text(word.into())
+        }
         (ArgumentKind::Text, Some(text)) if !text.is_empty() => Argument::Text(text.into()),
         (ArgumentKind::Number, Some(text)) => match text.parse() {
             Ok(number) if number > 0 => Argument::Number(number),
@@ -128,7 +134,9 @@ fn step(text: &str, lookups: &Lookups<'_>) -> Result<Step, String> {
         (kind, _) => {
             return Err(match kind {
                 ArgumentKind::None => format!("`{word}` takes nothing in brackets"),
-                ArgumentKind::OptionalWord(words) => format!("`{word}` takes one of {} in brackets", words.join(", ")),
+                ArgumentKind::OptionalWord(words) => {
+                    format!("`{word}` takes one of {} in brackets", words.join(", "))
+                }
                 _ => format!("`{word}` needs something in brackets"),
             });
         }
@@ -176,12 +184,18 @@ mod tests {
         let group = parse("A, B | before('\\') | lower else System.Channel else =none").unwrap();
         let [first, second, third] = &group.alternatives[..] else { panic!() };
         assert_eq!(first.source, Source::FirstOf(vec![data("A"), data("B")]));
-        assert_eq!(first.steps.iter().map(|step| step.derivation.name).collect::<Vec<_>>(), ["before", "lower"]);
+        assert_eq!(
+            first.steps.iter().map(|step| step.derivation.name).collect::<Vec<_>>(),
+            ["before", "lower"]
+        );
         assert_eq!(first.steps[0].argument.text(), "\\");
         assert_eq!(second.source, Source::FirstOf(vec![Name::Part("System.Channel")]));
         assert_eq!(second.steps[0].derivation.name, "text");
         assert_eq!(third.source, Source::Constant(Value::Text("none".into())));
-        assert_eq!(parse("A + B | community_id").unwrap().alternatives[0].source, Source::Joined(vec![data("A"), data("B")]));
+        assert_eq!(
+            parse("A + B | community_id").unwrap().alternatives[0].source,
+            Source::Joined(vec![data("A"), data("B")])
+        );
         assert!(matches!(
             parse("A | lookup(levels)").unwrap().alternatives[0].steps[0].argument,
             Argument::Lookup(_)
@@ -199,7 +213,10 @@ mod tests {
         for (row, message) in [
             ("", "the name of a source field is missing"),
             ("=", "a constant needs a text behind `=`"),
-            ("System.Nothing", "`System.Nothing` is no part of an event's envelope and no name of event data"),
+            (
+                "System.Nothing",
+                "`System.Nothing` is no part of an event's envelope and no name of event data",
+            ),
             ("A | nonsense", "there is no derivation `nonsense`"),
             ("A | before", "`before` needs something in brackets"),
             ("A | lower(x)", "`lower` takes nothing in brackets"),

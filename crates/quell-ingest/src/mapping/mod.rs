@@ -81,7 +81,8 @@ impl Mappings {
 
     /// Every field that some row makes, and whether it is a list in documents.
     pub(crate) fn fields(&self) -> BTreeMap<&str, bool> {
-        let tables = self.providers.iter().flat_map(|provider| provider.events.values().chain([&provider.every]));
+        let tables =
+            self.providers.iter().flat_map(|provider| provider.events.values().chain([&provider.every]));
         let rows = tables.chain([&self.every]).flatten();
         let mut fields = BTreeMap::new();
         for (field, row) in rows {
@@ -115,6 +116,8 @@ pub(crate) fn unmapped(field: &str) -> Option<Origin<'_>> {
 #[cfg(test)]
 mod tests {
     use super::{Mappings, mapping_errors};
+    use quell_event::EcsSchema;
+    use quell_ir::Schema;
 
     #[test]
     fn the_embedded_files_have_no_fault() {
@@ -141,6 +144,16 @@ mod tests {
             assert!(found.is_some(), "{name}");
             assert_eq!(mappings.by_guid.get(guid), found);
             assert_eq!(mappings.by_channel.get(channel), found);
+        }
+    }
+
+    /// Fields that neither ECS nor quell's own table of fields beyond ECS knows would be unknown to every rule.
+    #[test]
+    fn fields_are_those_of_the_schema_and_lists_where_it_has_lists() {
+        let schema = EcsSchema::new();
+        for (field, list) in Mappings::embedded().fields() {
+            let info = schema.field(field).unwrap_or_else(|| panic!("{field} is in no schema"));
+            assert!(list || !info.array, "{field} is a list");
         }
     }
 

@@ -117,7 +117,11 @@ enum Start {
     /// All of these, put together in a temporary slot.
     Joined(Vec<Vec<Place>>, usize),
     /// The member of this name in the user data, whatever element stands around it.
-    UserData { place: Place, wrapped: bool, name: String },
+    UserData {
+        place: Place,
+        wrapped: bool,
+        name: String,
+    },
 }
 
 struct Step {
@@ -297,9 +301,13 @@ impl Running<'_> {
     fn go(&mut self, way: &Way, target: usize) {
         let mut from = match &way.start {
             Start::Constant(value) => return self.constant(value, target),
-            Start::UserData { place, wrapped, name } => return self.user_data(*place, *wrapped, name, target),
+            Start::UserData { place, wrapped, name } => {
+                return self.user_data(*place, *wrapped, name, target);
+            }
             Start::FirstOf(places) => {
-                let Some(place) = places.iter().find(|place| self.value_at(**place).is_some()) else { return };
+                let Some(place) = places.iter().find(|place| self.value_at(**place).is_some()) else {
+                    return;
+                };
                 From::Source(*place)
             }
             Start::Joined(parts, joined) => {
@@ -351,7 +359,8 @@ impl Running<'_> {
                     };
                     let input = Input { scalar, datum, text, settings: self.settings };
                     let arena_len = arena.len();
-                    let mut output = Output { input: whole, table: &mut *ecs, slot: target, scratch, arena_len };
+                    let mut output =
+                        Output { input: whole, table: &mut *ecs, slot: target, scratch, arena_len };
                     run(&input, &step.argument, &mut output);
                     arena.push_str(scratch);
                     scratch.clear();
@@ -408,7 +417,8 @@ impl Running<'_> {
             let Scalar::Object(object) = value else { continue };
             let arena_len = arena.len();
             let mut take = |path: &str, datum: Datum<'_>| {
-                let member = if wrapped { path.split_once('.').map(|(_, member)| member) } else { Some(path) };
+                let member =
+                    if wrapped { path.split_once('.').map(|(_, member)| member) } else { Some(path) };
                 if member == Some(name) && place.accepts(datum) {
                     let start = scratch.len();
                     scratch.push_str(Digits::new().of(datum));
@@ -436,9 +446,12 @@ impl Running<'_> {
             let mut count = 0;
             let known = ecs.values(self.slot).any(|other| {
                 count += 1;
-                count > MAX_DISTINCT || other == value || (text(value).is_some() && text(other) == text(value))
+                other == value || (text(value).is_some() && text(other) == text(value))
             });
-            if !known && count < MAX_DISTINCT {
+            if count >= MAX_DISTINCT {
+                return;
+            }
+            if !known {
                 ecs.push(self.slot, value);
             }
         }

@@ -112,7 +112,11 @@ pub(crate) struct MappingFile {
 
 impl MappingFile {
     /// Reads a file. `shared` are the look-up tables that it may use beside its own.
-    pub(crate) fn parse(file: &str, text: &str, shared: Option<&BTreeMap<String, Arc<Lookup>>>) -> MappingFile {
+    pub(crate) fn parse(
+        file: &str,
+        text: &str,
+        shared: Option<&BTreeMap<String, Arc<Lookup>>>,
+    ) -> MappingFile {
         let mut mapping = MappingFile::default();
         let table = match text.parse::<toml::Table>() {
             Ok(table) => table,
@@ -130,7 +134,9 @@ impl MappingFile {
                 ("provider", value) => mapping.providers = mapping.read_texts(file, key, value),
                 ("guid", value) => mapping.guids = mapping.read_texts(file, key, value),
                 ("channel", value) => mapping.channels = mapping.read_texts(file, key, value),
-                ("every", toml::Value::Table(rows)) => mapping.every = mapping.read_rows(file, key, rows, shared),
+                ("every", toml::Value::Table(rows)) => {
+                    mapping.every = mapping.read_rows(file, key, rows, shared)
+                }
                 ("event", toml::Value::Table(events)) => mapping.read_events(file, events, shared),
                 _ => mapping.error(file, key, "no such key"),
             }
@@ -139,12 +145,20 @@ impl MappingFile {
     }
 
     fn error(&mut self, file: &str, key: &str, message: &str) {
-        self.errors.push(MappingError { file: file.to_owned(), key: key.to_owned(), message: message.to_owned() });
+        self.errors.push(MappingError {
+            file: file.to_owned(),
+            key: key.to_owned(),
+            message: message.to_owned(),
+        });
     }
 
     fn read_lookups(&mut self, file: &str, lookups: &toml::Table) {
         for (name, words) in lookups {
-            let words = words.as_table().into_iter().flatten().map(|(word, meaning)| Some((word.as_str(), meaning.as_str()?)));
+            let words = words
+                .as_table()
+                .into_iter()
+                .flatten()
+                .map(|(word, meaning)| Some((word.as_str(), meaning.as_str()?)));
             match words.collect::<Option<Vec<_>>>() {
                 Some(words) if !words.is_empty() => {
                     self.lookups.insert(name.clone(), Arc::new(Lookup::new(words)));
@@ -166,7 +180,12 @@ impl MappingFile {
         })
     }
 
-    fn read_events(&mut self, file: &str, events: &toml::Table, shared: Option<&BTreeMap<String, Arc<Lookup>>>) {
+    fn read_events(
+        &mut self,
+        file: &str,
+        events: &toml::Table,
+        shared: Option<&BTreeMap<String, Arc<Lookup>>>,
+    ) {
         let mut likes = Vec::new();
         for (id, rows) in events {
             let key = format!("event.{id}");
@@ -231,7 +250,10 @@ const UNDOTTED: &[&str] = &["message", "tags"];
 /// A text, or a list of texts that makes the field a list.
 fn constants(value: &toml::Value) -> Result<Row, String> {
     let constant = |value: &toml::Value| {
-        value.as_str().map(|text| Group::constant(Value::Text(text.into()))).ok_or("expected a text".to_owned())
+        value
+            .as_str()
+            .map(|text| Group::constant(Value::Text(text.into())))
+            .ok_or("expected a text".to_owned())
     };
     match value {
         toml::Value::Array(list) => {
@@ -249,7 +271,9 @@ fn row(value: &toml::Value, lookups: &Lookups<'_>) -> Result<Row, String> {
         _ => Err("expected a text, a number or a boolean".to_owned()),
     };
     match value {
-        toml::Value::Array(list) => Ok(Row { list: true, groups: list.iter().map(group).collect::<Result<_, _>>()? }),
+        toml::Value::Array(list) => {
+            Ok(Row { list: true, groups: list.iter().map(group).collect::<Result<_, _>>()? })
+        }
         value => Ok(Row { list: false, groups: vec![group(value)?] }),
     }
 }
@@ -305,15 +329,18 @@ mod tests {
         let file = MappingFile::parse("p.toml", text, None);
         let mut errors: Vec<String> = file.errors.iter().map(ToString::to_string).collect();
         errors.sort();
-        assert_eq!(errors, [
-            "p.toml: colour: no such key",
-            "p.toml: event.3: `like` names an event that is not in the file",
-            "p.toml: event.x: an event is a table under its id",
-            "p.toml: every.\"a.b\": there is no derivation `nothing`",
-            "p.toml: every.\"a.d\": expected a text, a number or a boolean",
-            "p.toml: every.\"b\": a row's key is a field in quotes",
-            "p.toml: lookup.x: a look-up table has a text for every word",
-        ]);
+        assert_eq!(
+            errors,
+            [
+                "p.toml: colour: no such key",
+                "p.toml: event.3: `like` names an event that is not in the file",
+                "p.toml: event.x: an event is a table under its id",
+                "p.toml: every.\"a.b\": there is no derivation `nothing`",
+                "p.toml: every.\"a.d\": expected a text, a number or a boolean",
+                "p.toml: every.\"b\": a row's key is a field in quotes",
+                "p.toml: lookup.x: a look-up table has a text for every word",
+            ]
+        );
         assert_eq!(file.every.keys().collect::<Vec<_>>(), ["a.c"]);
         let broken = MappingFile::parse("p.toml", "[every", None);
         assert_eq!(broken.errors.len(), 1);

@@ -24,9 +24,9 @@ pub struct Discovery {
 /// The inputs that `paths` name: files; folders with all that is below them; patterns with `*`, `?`, `[…]` and `**`
 /// where no file has that name; `-` for standard input.
 ///
-/// A file that several paths lead to, also through links, is read once, under the first of its names. Neither the order
-/// of the arguments nor that of the folders matters. In a folder every regular file is taken, for the content says what
-/// it is.
+/// A file that several paths lead to, also through links, is read once, under the first of its names (without `..` where
+/// there is one). Neither the order of the arguments nor that of the folders matters. In a folder every regular file is
+/// taken, for the content says what it is.
 pub fn discover<P: AsRef<Path>>(paths: &[P]) -> Discovery {
     let mut arguments: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
     arguments.sort_by(|a, b| compare(a, b));
@@ -53,6 +53,12 @@ fn compare(a: &Path, b: &Path) -> std::cmp::Ordering {
         path.components().filter(|name| *name != Component::CurDir)
     }
     names(a).cmp(names(b)).then_with(|| a.cmp(b))
+}
+
+/// The order in which one file's names are preferred: those without `..`, then the first.
+fn prefer(a: &Path, b: &Path) -> std::cmp::Ordering {
+    let winding = |path: &Path| path.components().any(|name| name == Component::ParentDir);
+    winding(a).cmp(&winding(b)).then_with(|| compare(a, b))
 }
 
 struct Search {
@@ -116,8 +122,10 @@ impl Search {
 
     /// Takes every regular file below `folder`. A folder in `visited` was searched before under another name.
     fn folder(&mut self, folder: &Path, visited: &mut HashSet<PathBuf>) {
-        let mut entries =
-            WalkDir::new(folder).follow_links(true).sort_by(|a, b| a.file_name().cmp(b.file_name())).into_iter();
+        let mut entries = WalkDir::new(folder)
+            .follow_links(true)
+            .sort_by(|a, b| a.file_name().cmp(b.file_name()))
+            .into_iter();
         while let Some(entry) = entries.next() {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -173,11 +181,11 @@ impl Search {
             path: path.into(),
             origin,
             standard_input: false,
-            bytes: metadata.is_file().then(|| metadata.len()),
+            bytes: metadata.is_file().then_some(metadata.len()),
         };
         let known = self.found.entry(identity(path)).or_insert_with(|| file.clone());
         known.origin = known.origin.min(file.origin);
-        if compare(&file.path, &known.path).is_lt() {
+        if prefer(&file.path, &known.path).is_lt() {
             known.path = file.path;
         }
     }

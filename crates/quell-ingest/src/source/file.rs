@@ -37,18 +37,13 @@ impl SourceFile {
             path: path.into(),
             origin: Origin::Named,
             standard_input: false,
-            bytes: metadata.is_file().then(|| metadata.len()),
+            bytes: metadata.is_file().then_some(metadata.len()),
         })
     }
 
     /// Standard input.
     #[must_use]
     pub fn standard_input() -> SourceFile {
-        SourceFile {
-            path: Path::new("-").into(),
-            origin: Origin::Named,
-            standard_input: true,
-            bytes: None,
-        }
+        SourceFile { path: Path::new("-").into(), origin: Origin::Named, standard_input: true, bytes: None }
     }
 }

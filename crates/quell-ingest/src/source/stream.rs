@@ -58,8 +58,11 @@ impl Stream {
     /// Opens an input, and a gzip stream in it; nothing but that magic is read.
     pub(crate) fn open(file: &SourceFile) -> io::Result<Stream> {
         let stored = Arc::new(AtomicU64::new(0));
-        let bytes: Box<dyn Read + Send> =
-            if file.standard_input { Box::new(io::stdin()) } else { Box::new(std::fs::File::open(&file.path)?) };
+        let bytes: Box<dyn Read + Send> = if file.standard_input {
+            Box::new(io::stdin())
+        } else {
+            Box::new(std::fs::File::open(&file.path)?)
+        };
         Stream::over(Counted { bytes, count: Arc::clone(&stored) }, stored)
     }
 

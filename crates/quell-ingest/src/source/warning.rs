@@ -39,7 +39,14 @@ impl InputWarning {
     /// A finding about the input as a whole.
     #[must_use]
     pub fn new(code: Code, path: &Arc<Path>, loss: Loss, message: impl Into<String>) -> Self {
-        InputWarning { code, path: Arc::clone(path), offset: None, record: None, loss, message: message.into() }
+        InputWarning {
+            code,
+            path: Arc::clone(path),
+            offset: None,
+            record: None,
+            loss,
+            message: message.into(),
+        }
     }
 
     /// The finding at a byte offset.
@@ -202,7 +209,8 @@ mod tests {
         let warning = InputWarning::new(Code::RECORD_NOT_UTF8, &path, Loss::Records, "line 3 is not UTF-8")
             .of_record(Position { offset: 40, number: 3 });
         assert_eq!(warning.to_string(), "logs/a.json: offset 40: line 3 is not UTF-8");
-        let whole = InputWarning::new(Code::EMPTY_INPUT, &Path::new("-").into(), Loss::Nothing, "nothing in it");
+        let whole =
+            InputWarning::new(Code::EMPTY_INPUT, &Path::new("-").into(), Loss::Nothing, "nothing in it");
         assert_eq!(whole.to_string(), "standard input: nothing in it");
     }
 
@@ -222,6 +230,9 @@ mod tests {
         log.absorb(&mut other);
         assert!(other.is_empty());
         assert_eq!((log.kept().len(), log.total(), log.dropped()), (3, 8, 5));
-        assert_eq!((log.total_of(Loss::Records), log.total_of(Loss::Nothing), log.total_of(Loss::Input)), (7, 1, 0));
+        assert_eq!(
+            (log.total_of(Loss::Records), log.total_of(Loss::Nothing), log.total_of(Loss::Input)),
+            (7, 1, 0)
+        );
     }
 }

@@ -323,7 +323,7 @@ Correct the constant. In Elasticsearch such a query fails when it runs.";
 
 Use another field, or write the rule in KQL, which searches the words of such fields.";
     UNUSABLE_FIELD = "E0204" Error "field that no condition can use"
-"The field is an object, a nested object, or of a type that has no comparison.
+"The field is an object, a nested object or a member of one, or of a type that has no comparison.
 
     process where process.parent == null
 

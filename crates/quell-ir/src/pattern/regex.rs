@@ -361,16 +361,16 @@ impl Parser<'_> {
         if self.depth > MAX_DEPTH {
             return Err(self.error(format!("groups are nested deeper than {MAX_DEPTH}")));
         }
+        let unclosed = || RegexError {
+            message: "`(` is not closed; write `\\(` for the character".to_owned(),
+            at: Some(start),
+        };
+        if self.peek().is_none() {
+            return Err(unclosed());
+        }
         let node = self.union()?;
         self.depth -= 1;
-        if self.eat(')') {
-            Ok(node)
-        } else {
-            Err(RegexError {
-                message: "`(` is not closed; write `\\(` for the character".to_owned(),
-                at: Some(start),
-            })
-        }
+        if self.eat(')') { Ok(node) } else { Err(unclosed()) }
     }
 
     fn brackets(&mut self, start: usize) -> Result<Node, RegexError> {
@@ -797,6 +797,7 @@ mod tests {
             ("a(?i)b", 1, "`(?`"),
             ("a)", 1, "closes no group"),
             ("x(a", 1, "not closed"),
+            ("x(", 1, "not closed"),
             ("x[a", 1, "not closed"),
             ("x[]", 1, "not closed"),
             ("x\"a", 1, "not closed"),

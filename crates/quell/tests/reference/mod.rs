@@ -4,6 +4,8 @@
 //! written from the language's rules: split the condition at `and`, `or`, `not`; a leaf is true if some combination of one
 //! element of each of its fields makes it true, and an absent field contributes null.
 
+pub mod random;
+
 use quell_eql::ast::{ArithmeticOp, Body, Call, CompareOp, Expr, ExprKind, Field, FieldMark, MatchOp, Query, Segment};
 use quell_ir::{FieldType, Schema, Value};
 use serde_json::{Map, Value as Json};
@@ -14,6 +16,8 @@ use std::net::{IpAddr, Ipv6Addr};
 #[derive(Clone, Debug)]
 pub enum V {
     Null,
+    /// A value that its field's type cannot hold: it is there, and every test on it is null.
+    Misfit,
     Boolean(bool),
     Integer(i128),
     Float(f64),
@@ -40,13 +44,14 @@ impl Reference<'_> {
     /// Whether an event query selects the document; `None` for sequences, samples and leaves that need state.
     pub fn selects(&self, query: &Query, document: &Map<String, Json>) -> Option<bool> {
         let Body::Event(filter) = &query.body else { return None };
+        let document = Json::Object(document.clone());
         if let Some(category) = &filter.category.name {
-            let categories = leaves(&Json::Object(document.clone()), "event.category");
+            let categories = leaves(&document, "event.category");
             if !categories.iter().any(|value| value.as_str() == Some(category)) {
                 return Some(false);
             }
         }
-        Some(self.condition(&filter.condition, &Json::Object(document.clone()), &Vec::new()))
+        Some(self.condition(&filter.condition, &document, &Vec::new()))
     }
 
     fn condition(&self, expr: &Expr, document: &Json, scope: &Choice<'_>) -> bool {
@@ -177,6 +182,12 @@ impl Reference<'_> {
         }
         let path = field.dotted();
         let kind = self.schema.field(&path).map_or(FieldType::Unknown, |info| info.kind);
+        if kind == FieldType::Object {
+            // An object is no value, but a rule may ask whether it is there.
+            let mut found = Vec::new();
+            subtrees(document, &path, &mut found);
+            return found.iter().filter(|json| !json.is_null()).map(|_| V::Text(String::new())).collect();
+        }
         leaves(document, &path).into_iter().map(|json| typed(json, kind)).collect()
     }
 
@@ -400,19 +411,19 @@ fn typed(json: &Json, kind: FieldType) -> V {
     };
     match kind {
         FieldType::Keyword | FieldType::Text | FieldType::Flattened | FieldType::Version => {
-            text_of(&plain).map_or(V::Null, V::Text)
+            text_of(&plain).map_or(V::Misfit, V::Text)
         }
-        FieldType::Integer | FieldType::Float => number_of(&plain).unwrap_or(V::Null),
+        FieldType::Integer | FieldType::Float => number_of(&plain).unwrap_or(V::Misfit),
         FieldType::Boolean => match plain {
             V::Boolean(b) => V::Boolean(b),
             V::Text(text) if text == "true" => V::Boolean(true),
             V::Text(text) if text == "false" => V::Boolean(false),
-            _ => V::Null,
+            _ => V::Misfit,
         },
-        FieldType::Date => date_of(&plain).map_or(V::Null, V::Date),
+        FieldType::Date => date_of(&plain).map_or(V::Misfit, V::Date),
         FieldType::Ip => match plain {
-            V::Text(text) => text.parse().map_or(V::Null, V::Ip),
-            _ => V::Null,
+            V::Text(text) => text.parse().map_or(V::Misfit, V::Ip),
+            _ => V::Misfit,
         },
         _ => plain,
     }
@@ -450,19 +461,20 @@ fn text_of(value: &V) -> Option<String> {
         V::Integer(n) => Some(n.to_string()),
         V::Float(n) => Some(serde_json::Number::from_f64(*n)?.to_string()),
         V::Ip(ip) => Some(ip.to_string()),
-        V::Null | V::Date(_) => None,
+        V::Null | V::Misfit | V::Date(_) => None,
     }
 }
 
 fn date_of(value: &V) -> Option<i128> {
     match value {
         V::Integer(millis) => Some(millis * 1_000_000),
+        V::Float(millis) => Some((millis * 1_000_000.0) as i128),
         V::Text(text) => {
             if let Ok(instant) = text.parse::<jiff::Timestamp>() {
                 return Some(instant.as_nanosecond());
             }
             let civil = text.parse::<jiff::civil::DateTime>().ok()?;
-            Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_nanosecond())
+            Some(jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?.as_nanosecond())
         }
         V::Date(nanos) => Some(*nanos),
         _ => None,
@@ -486,7 +498,7 @@ fn v6(ip: IpAddr) -> Ipv6Addr {
 
 /// Compares by the type of the field on either side, else by the values at hand.
 fn compare(op: CompareOp, l: &V, r: &V, left: FieldType, right: FieldType) -> V {
-    if matches!(l, V::Null) || matches!(r, V::Null) {
+    if matches!(l, V::Null | V::Misfit) || matches!(r, V::Null | V::Misfit) {
         return V::Null;
     }
     let kind = if left == FieldType::Unknown { right } else { left };
@@ -499,10 +511,23 @@ fn compare(op: CompareOp, l: &V, r: &V, left: FieldType, right: FieldType) -> V 
             (Some(a), Some(b)) => compare_numbers(&a, &b),
             _ => None,
         },
-        FieldType::Date => match (date_of(l), date_of(r)) {
-            (Some(a), Some(b)) => Some(a.cmp(&b)),
-            _ => None,
-        },
+        FieldType::Date => {
+            // A constant that leaves out its fraction (or its time) names that whole second (or day).
+            let (Some(at), Some(first)) = (date_of(l), date_of(r)) else { return V::Null };
+            let last = match r {
+                V::Text(text) if !text.contains('T') => first + 86_399_999_999_999,
+                V::Text(text) if !text.contains('.') => first + 999_999_999,
+                _ => first,
+            };
+            return V::Boolean(match op {
+                CompareOp::Equal => first <= at && at <= last,
+                CompareOp::NotEqual => at < first || last < at,
+                CompareOp::Less => at < first,
+                CompareOp::LessOrEqual => at <= last,
+                CompareOp::Greater => at > last,
+                CompareOp::GreaterOrEqual => at >= first,
+            });
+        }
         FieldType::Ip => {
             if op == CompareOp::Equal
                 && let V::Text(block) = r
@@ -527,29 +552,32 @@ fn compare(op: CompareOp, l: &V, r: &V, left: FieldType, right: FieldType) -> V 
     }
 }
 
+/// No schema knows the type: what the values look like decides. What does not fit is unequal, and its order null.
 fn by_value(op: CompareOp, l: &V, r: &V) -> V {
+    let dated = |text: &str| text.contains('-').then(|| date_of(&V::Text(text.to_owned()))).flatten();
     let order = match (l, r) {
-        (V::Text(a), V::Text(b)) => match (a.parse::<IpAddr>(), b.parse::<IpAddr>()) {
-            (Ok(a), Ok(b)) => v6(a).cmp(&v6(b)),
-            _ => a.as_bytes().cmp(b.as_bytes()),
+        (V::Text(a), V::Text(b)) => match (dated(a), dated(b), a.parse::<IpAddr>(), b.parse::<IpAddr>()) {
+            (Some(a), Some(b), _, _) => Some(a.cmp(&b)),
+            (_, _, Ok(a), Ok(b)) => Some(v6(a).cmp(&v6(b))),
+            _ => Some(a.as_bytes().cmp(b.as_bytes())),
         },
-        (V::Boolean(_), _) | (_, V::Boolean(_)) => {
-            return match (bool_of(l), bool_of(r)) {
-                (Some(a), Some(b)) if op == CompareOp::Equal => V::Boolean(a == b),
-                _ if op == CompareOp::Equal => V::Boolean(false),
-                _ => V::Null,
-            };
-        }
+        (V::Boolean(_), _) | (_, V::Boolean(_)) => match (bool_of(l), bool_of(r)) {
+            (Some(a), Some(b)) => Some(a.cmp(&b)),
+            _ => None,
+        },
         _ => match (number_of(l), number_of(r)) {
-            (Some(a), Some(b)) => match compare_numbers(&a, &b) {
-                Some(order) => order,
-                None => return V::Null,
+            (Some(a), Some(b)) => compare_numbers(&a, &b),
+            _ => match (date_of(l), date_of(r)) {
+                (Some(a), Some(b)) => Some(a.cmp(&b)),
+                _ => None,
             },
-            _ if op == CompareOp::Equal => return V::Boolean(false),
-            _ => return V::Null,
         },
     };
-    V::Boolean(holds(op, order))
+    match order {
+        Some(order) => V::Boolean(holds(op, order)),
+        None if op == CompareOp::Equal => V::Boolean(false),
+        None => V::Null,
+    }
 }
 
 fn bool_of(value: &V) -> Option<bool> {

@@ -90,7 +90,7 @@ fn field(dice: &mut Dice, pool: &[&str]) -> String {
 fn leaf(dice: &mut Dice) -> String {
     let order = *dice.one_of(&["==", "!=", "<", "<=", ">", ">="]);
     let equality = *dice.one_of(&["==", "!="]);
-    let text = quoted(dice.one_of(TEXTS));
+    let text = quoted(dice.one_of::<&str>(TEXTS));
     match dice.below(18) {
         0 => format!("{} {order} {text}", field(dice, KEYWORDS)),
         1 => format!("{} {equality} {}", field(dice, KEYWORDS), dice.one_of(&["7", "10", "true", "null"])),
@@ -189,13 +189,9 @@ fn values(dice: &mut Dice, kind: usize) -> Json {
         0 => Json::Null,
         1 => Json::Array(Vec::new()),
         2 => Json::Array((0..=dice.below(3)).map(|_| scalar(dice, kind)).collect()),
-        3 => json!([scalar(dice, kind), [scalar(dice, kind), null()], null()]),
+        3 => Json::Array(vec![scalar(dice, kind), Json::Array(vec![scalar(dice, kind), Json::Null]), Json::Null]),
         _ => scalar(dice, kind),
     }
-}
-
-fn null() -> Json {
-    Json::Null
 }
 
 fn scalar(dice: &mut Dice, kind: usize) -> Json {

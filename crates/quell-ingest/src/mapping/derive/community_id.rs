@@ -106,7 +106,12 @@ impl Message {
                 40..60 => ((b & c) | (b & d) | (c & d), 0x8f1b_bcdc),
                 _ => (b ^ c ^ d, 0xca62_c1d6_u32),
             };
-            let sum = a.rotate_left(5).wrapping_add(mixed).wrapping_add(e).wrapping_add(constant).wrapping_add(word);
+            let sum = a
+                .rotate_left(5)
+                .wrapping_add(mixed)
+                .wrapping_add(e)
+                .wrapping_add(constant)
+                .wrapping_add(word);
             (e, d, c, b, a) = (d, c, b.rotate_left(30), a, sum);
         }
         for (word, add) in state.iter_mut().zip([a, b, c, d, e]) {
@@ -139,10 +144,12 @@ fn schedule(block: &[u8; 64]) -> [u32; 80] {
 fn base64(bytes: &[u8], out: &mut [u8]) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (group, digits) in bytes.chunks(3).zip(out.chunks_mut(4)) {
-        let bits = group.iter().enumerate().fold(0_u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
+        let bits =
+            group.iter().enumerate().fold(0_u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
         for (at, digit) in digits.iter_mut().enumerate() {
             let value = bits >> (18 - 6 * at) & 63;
-            *digit = if at <= group.len() { DIGITS.get(value as usize).copied().unwrap_or(b'=') } else { b'=' };
+            *digit =
+                if at <= group.len() { DIGITS.get(value as usize).copied().unwrap_or(b'=') } else { b'=' };
         }
     }
 }

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 use quell_ir::Datum;
-use std::fmt::Write;
 
 pub(super) static DATE: Derivation = Derivation {
     name: "date",
@@ -59,21 +58,22 @@ fn date(input: &Input<'_>, timezone: &TimeZone, out: &mut Output<'_>) {
     };
     let Some((time, digits)) = utc.filter(|(time, _)| (0..=9999).contains(&time.year())) else { return };
     out.build(|buffer| {
-        // Writing to a string does not fail.
-        let _ = write!(
-            buffer,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.",
-            time.year(),
-            time.month(),
-            time.day(),
-            time.hour(),
-            time.minute(),
-            time.second(),
-        );
-        let digits = digits.clamp(3, 9);
-        let scale = 10_i32.pow(9 - u32::try_from(digits).unwrap_or(9));
-        let _ = write!(buffer, "{:0digits$}Z", time.subsec_nanosecond() / scale);
+        push(buffer, time.year().into(), 4, '-');
+        push(buffer, time.month().into(), 2, '-');
+        push(buffer, time.day().into(), 2, 'T');
+        push(buffer, time.hour().into(), 2, ':');
+        push(buffer, time.minute().into(), 2, ':');
+        push(buffer, time.second().into(), 2, '.');
+        let digits = u32::try_from(digits.clamp(3, 9)).unwrap_or(9);
+        push(buffer, time.subsec_nanosecond() / 10_i32.pow(9 - digits), digits, 'Z');
     });
+}
+
+/// Appends a number with so many digits, and what stands behind it. Every event has a time: this is faster than `write!`.
+fn push(buffer: &mut String, number: i32, digits: u32, behind: char) {
+    let digit = |place: u32| number.unsigned_abs() / 10_u32.pow(place) % 10;
+    buffer.extend((0..digits).rev().filter_map(|place| char::from_digit(digit(place), 10)));
+    buffer.push(behind);
 }
 
 fn in_utc(timestamp: Timestamp) -> DateTime {
@@ -122,7 +122,9 @@ impl Reader<'_> {
     fn number(&mut self, digits: usize) -> Option<i32> {
         let (number, rest) = self.rest.split_at_checked(digits)?;
         self.rest = rest;
-        number.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i32::from(byte - b'0')))
+        number
+            .iter()
+            .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i32::from(byte - b'0')))
     }
 
     fn one_of(&mut self, wanted: &[u8]) -> Option<u8> {
@@ -179,9 +181,9 @@ mod tests {
         let Run::Each(run) = LOCAL_DATE.run else { panic!() };
         let (mut table, mut scratch) = (SlotTable::default(), String::new());
         table.begin(1);
-        let input = Input { scalar: Scalar::Boolean(true), datum: Datum::Text(text), text, settings: &settings };
-        let mut out =
-            Output { input: None, table: &mut table, slot: 0, scratch: &mut scratch, arena_len: 0 };
+        let input =
+            Input { scalar: Scalar::Boolean(true), datum: Datum::Text(text), text, settings: &settings };
+        let mut out = Output { input: None, table: &mut table, slot: 0, scratch: &mut scratch, arena_len: 0 };
         run(&input, &Argument::None, &mut out);
         scratch
     }
@@ -193,13 +195,11 @@ mod tests {
         table.begin(1);
         let scalar = Scalar::Integer(number);
         let input = Input { scalar, datum: Datum::Integer(number), text: "", settings: &settings };
-        run(&input, &Argument::None, &mut Output {
-            input: None,
-            table: &mut table,
-            slot: 0,
-            scratch: &mut scratch,
-            arena_len: 0,
-        });
+        run(
+            &input,
+            &Argument::None,
+            &mut Output { input: None, table: &mut table, slot: 0, scratch: &mut scratch, arena_len: 0 },
+        );
         scratch
     }
 

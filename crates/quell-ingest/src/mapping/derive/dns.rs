@@ -33,7 +33,8 @@ fn answers(results: &str) -> impl Iterator<Item = (&str, &str)> {
     results.split(';').filter_map(|entry| {
         let entry = entry.trim();
         if let Some(typed) = entry.strip_prefix("type:") {
-            let (number, data) = typed.trim_start().split_once(char::is_whitespace).unwrap_or((typed.trim(), ""));
+            let (number, data) =
+                typed.trim_start().split_once(char::is_whitespace).unwrap_or((typed.trim(), ""));
             let name = TYPES.iter().find(|(known, _)| *known == number).map_or(number, |(_, name)| *name);
             return Some((name, data.trim()));
         }

@@ -73,7 +73,10 @@ pub(crate) struct Settings {
 }
 
 /// One way to make values from values.
-#[allow(dead_code, reason = "the tests read the documentation: they hold the reference page and the code to it")]
+#[allow(
+    dead_code,
+    reason = "the tests read the documentation: they hold the reference page and the code to it"
+)]
 pub(crate) struct Derivation {
     /// The word in a mapping row.
     pub(crate) name: &'static str,
@@ -328,7 +331,8 @@ mod tests {
             }
             assert!(!derivation.examples.is_empty(), "{} has no example", derivation.name);
             for (argument, input, expected) in derivation.examples {
-                let argument = if argument.is_empty() { Argument::None } else { Argument::Text((*argument).into()) };
+                let argument =
+                    if argument.is_empty() { Argument::None } else { Argument::Text((*argument).into()) };
                 let values = values_of(derivation, &argument, input);
                 assert_eq!(values, *expected, "{}({argument:?}) of {input:?}", derivation.name);
             }
@@ -340,11 +344,15 @@ mod tests {
         let page = include_str!("../../../mappings/README.md");
         for derivation in DERIVATIONS {
             let start = format!("| `{}", derivation.name);
-            let line = page.lines().find(|line| {
-                line.strip_prefix(&start).is_some_and(|rest| rest.starts_with(['`', '(']))
-            });
+            let line = page
+                .lines()
+                .find(|line| line.strip_prefix(&start).is_some_and(|rest| rest.starts_with(['`', '('])));
             let line = line.unwrap_or_else(|| panic!("mappings/README.md lacks `{}`", derivation.name));
-            assert!(line.contains(derivation.doc), "mappings/README.md should say: {start}` | {} |", derivation.doc);
+            assert!(
+                line.contains(derivation.doc),
+                "mappings/README.md should say: {start}` | {} |",
+                derivation.doc
+            );
         }
     }
 

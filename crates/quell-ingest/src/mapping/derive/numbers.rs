@@ -32,7 +32,9 @@ pub(super) static INTEGER: Derivation = Derivation {
 pub(crate) fn integer(text: &str) -> Option<i64> {
     let text = text.trim();
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => i64::from_str_radix(digits, 16).ok(),
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            i64::from_str_radix(digits, 16).ok()
+        }
         Some(_) => None,
         None => text.parse().ok(),
     }

@@ -27,9 +27,8 @@ fn detail(line: &str) -> [(&'static str, &str); 4] {
     let Some(((kind, command), value)) = parts else {
         return [("value", line), ("type", ""), ("related_command", ""), ("name", "")];
     };
-    let binding = (kind == "ParameterBinding")
-        .then(|| value.strip_prefix("name=")?.split_once("; value="))
-        .flatten();
+    let binding =
+        (kind == "ParameterBinding").then(|| value.strip_prefix("name=")?.split_once("; value=")).flatten();
     let (name, value) = binding.unwrap_or(("", value));
     [("type", kind), ("related_command", command), ("name", name), ("value", value)]
 }

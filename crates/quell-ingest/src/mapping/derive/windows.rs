@@ -156,7 +156,9 @@ pub(super) fn bare(text: &str) -> &str {
     let text = text.split_once('%').map_or(text, |(address, _)| address).trim();
     match text.rsplit_once(':') {
         // A dotted tail behind a mapped prefix is the address itself.
-        Some((_, tail)) if tail.contains('.') && address(text).is_some_and(|address| address.is_ipv4()) => tail,
+        Some((_, tail)) if tail.contains('.') && address(text).is_some_and(|address| address.is_ipv4()) => {
+            tail
+        }
         _ => text,
     }
 }

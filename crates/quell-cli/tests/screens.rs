@@ -1,0 +1,116 @@
+//! What people see, held by golden files: help, tables, findings. `INSTA_UPDATE=always` writes them anew.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod support;
+
+use support::{command, quell, ran, timeless};
+
+fn all(ran: &support::Ran) -> String {
+    timeless(&format!("{}--- standard error\n{}--- exit code {}\n", ran.stdout, ran.stderr, ran.code))
+}
+
+#[test]
+fn help_of_every_command() {
+    let commands: [&[&str]; 11] = [
+        &[],
+        &["scan"],
+        &["query"],
+        &["check"],
+        &["fmt"],
+        &["rules"],
+        &["rules", "list"],
+        &["rules", "show"],
+        &["decode"],
+        &["bench"],
+        &["completions"],
+    ];
+    for path in commands {
+        let args = path.iter().chain(&["--help"]);
+        let ran = quell(args);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{path:?}");
+        insta::assert_snapshot!(format!("help_{}", path.join("_")), ran.stdout);
+    }
+    insta::assert_snapshot!("help_short", quell(["-h"]).stdout);
+}
+
+#[test]
+fn scan_as_a_table_in_a_narrow_and_a_wide_window() {
+    for columns in ["100", "160"] {
+        let mut command = command(["scan", "logs", "--rules", "rules", "--output", "table"]);
+        let ran = ran(command.env("COLUMNS", columns));
+        let longest =
+            ran.stdout.lines().take_while(|line| !line.is_empty()).map(|line| line.chars().count()).max();
+        assert!(longest <= columns.parse().ok(), "{}", ran.stdout);
+        insta::assert_snapshot!(format!("scan_table_{columns}"), all(&ran));
+    }
+}
+
+#[test]
+fn scan_as_ndjson_and_csv() {
+    insta::assert_snapshot!("scan_ndjson", all(&quell(["scan", "logs/ecs.ndjson", "--rules", "rules"])));
+    insta::assert_snapshot!("scan_csv", all(&quell(["scan", "logs", "--rules", "rules", "--output", "csv"])));
+}
+
+#[test]
+fn query_as_elasticsearch_answers_and_as_a_table() {
+    let query = "process where process.name : \"nm*\" and process.args == \"-sS\"";
+    insta::assert_snapshot!("query_ndjson", all(&quell(["query", query, "logs"])));
+    insta::assert_snapshot!(
+        "query_table",
+        all(&quell(["query", "process where true", "logs", "--output", "table"]))
+    );
+    insta::assert_snapshot!("query_refused", all(&quell(["query", "process where process.nme = 1", "logs"])));
+    insta::assert_snapshot!(
+        "query_unknown_field",
+        all(&quell(["query", "process where process.nme == \"x\"", "logs"]))
+    );
+}
+
+#[test]
+fn check_in_every_form() {
+    for form in ["text", "short", "json"] {
+        insta::assert_snapshot!(format!("check_{form}"), all(&quell(["check", "bad", "--output", form])));
+    }
+    let sarif: serde_json::Value =
+        serde_json::from_str(&quell(["check", "bad", "--output", "sarif"]).stdout).unwrap();
+    assert_eq!(sarif["runs"][0]["results"].as_array().map(Vec::len), Some(3), "{sarif}");
+    insta::assert_snapshot!("check_strict", all(&quell(["check", "bad/typo.toml", "--strict"])));
+    insta::assert_snapshot!("check_clean", all(&quell(["check", "rules"])));
+    let page = quell(["check", "--explain", "w0201"]);
+    assert!(
+        page.code == 0 && page.stdout.starts_with("W0201: ") && page.stdout.lines().count() > 4,
+        "{page:?}"
+    );
+}
+
+#[test]
+fn rules_listed_and_shown() {
+    insta::assert_snapshot!("rules_list", all(&quell(["rules", "list", "--rules", "rules"])));
+    insta::assert_snapshot!(
+        "rules_list_ndjson",
+        all(&quell(["rules", "list", "--rules", "rules", "--output", "ndjson"]))
+    );
+    insta::assert_snapshot!(
+        "rules_show",
+        all(&quell(["rules", "show", "scanner arguments", "--rules", "rules"]))
+    );
+}
+
+#[test]
+fn decode_indented() {
+    insta::assert_snapshot!("decode", all(&quell(["decode", "logs/ecs.ndjson", "--limit", "1", "--pretty"])));
+}
+
+#[test]
+fn colours_are_there_only_when_asked_for() {
+    let args = ["scan", "logs", "--rules", "rules", "--output", "table"];
+    assert!(!quell(args).stdout.contains('\u{1b}'));
+    let coloured = quell(args.into_iter().chain(["--color", "always"]));
+    assert!(coloured.stdout.contains("\u{1b}["), "{}", coloured.stdout);
+    let mut forced = command(args);
+    let forced = ran(forced.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1"));
+    assert!(forced.stdout.contains("\u{1b}["));
+    let mut never = command(args.into_iter().chain(["--color", "never"]));
+    let never = ran(never.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1"));
+    assert!(!never.stdout.contains('\u{1b}') && !never.stderr.contains('\u{1b}'));
+}

@@ -1,0 +1,153 @@
+//! One case, run: the query is compiled and put to a file of JSON lines, as `quell query` does.
+
+use crate::Fault;
+use crate::document::{Case, Expected, ExpectedResult};
+use crate::events::{Events, Form};
+use crate::finding::{self, shown};
+use quell::{
+    CompileOptions, Constant, FileFinding, NoProgress, QueryError, QueryOptions, Report, ScanOptions,
+    format_source, query, schema,
+};
+use serde_json::Value;
+use std::path::Path;
+
+/// Whether what is expected comes about.
+pub fn run(case: &Case) -> Result<(), Fault> {
+    match &case.expected {
+        Expected::Refused { line, findings } => {
+            refused(case, findings).map_err(|message| Fault::new(*line, message))
+        }
+        Expected::Results { line, events, results, cut } => {
+            // The query as it stands and as the formatter writes it, over documents of both forms.
+            let formatted =
+                format_source(&case.query, case.options.dialect).map_err(|found| refusal(case, &found))?;
+            for (text, form) in
+                [(&case.query, Form::Dotted), (&case.query, Form::Nested), (&formatted, Form::Dotted)]
+            {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("events.ndjson");
+                std::fs::write(&path, events.documents(form)).unwrap();
+                let (report, findings) =
+                    answer(case, text, &[&path]).map_err(|error| failure(case, error))?;
+                if text == &case.query {
+                    warned(case, &findings)?;
+                }
+                let said = if std::ptr::eq(text, &formatted) {
+                    format!(" (formatted: {text})")
+                } else {
+                    format!(" ({form:?})")
+                };
+                compare(results, events, &report)
+                    .and_then(|()| limits(&report, *cut))
+                    .map_err(|message| Fault::new(*line, message + &said))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn answer<P: AsRef<Path>>(
+    case: &Case,
+    text: &str,
+    paths: &[P],
+) -> Result<(Report, Vec<FileFinding>), QueryError> {
+    let options = &case.options;
+    let compile = CompileOptions {
+        strict: options.strict,
+        strict_elasticsearch: options.strict_elasticsearch,
+        ..CompileOptions::new(schema())
+    };
+    let query_options = QueryOptions {
+        scan: ScanOptions {
+            threads: 1,
+            input_format: Some("ecs-json".to_owned()),
+            timestamp_field: options.timestamp_field.clone(),
+            tiebreaker_field: options.tiebreaker_field.clone(),
+            ..ScanOptions::default()
+        },
+        event_category_field: options.event_category_field.clone(),
+        size: options.size,
+        dialect: options.dialect,
+    };
+    query(text, &compile, &query_options, paths, &NoProgress)
+}
+
+fn refused(case: &Case, expected: &[finding::Finding]) -> Result<(), String> {
+    let nothing: [&str; 0] = [];
+    match answer(case, &case.query, &nothing) {
+        Err(QueryError::Refused(found)) => finding::compare(expected, &found, &case.query),
+        Ok(_) | Err(QueryError::NotRunYet(_)) => Err("nothing is refused".to_owned()),
+    }
+}
+
+fn warned(case: &Case, findings: &[FileFinding]) -> Result<(), Fault> {
+    let found: Vec<quell::Diagnostic> = findings.iter().map(|finding| finding.diagnostic.clone()).collect();
+    if let (Some(first), []) = (found.first(), case.warned.as_slice()) {
+        return Err(Fault::new(case.line, format!("warned: {}", shown(first, &case.query))));
+    }
+    finding::compare(&case.warned, &found, &case.query).map_err(|message| Fault::new(case.line, message))
+}
+
+fn failure(case: &Case, error: QueryError) -> Fault {
+    match error {
+        QueryError::Refused(found) => refusal(case, &found),
+        QueryError::NotRunYet(reason) => Fault::new(case.line, format!("does not run yet: {reason}")),
+    }
+}
+
+fn refusal(case: &Case, found: &[quell::Diagnostic]) -> Fault {
+    let all: Vec<String> = found.iter().map(|found| shown(found, &case.query)).collect();
+    Fault::new(case.line, format!("refused: {}", all.join("; ")))
+}
+
+/// Whether a limit cut a test is part of what is expected.
+fn limits(report: &Report, cut: bool) -> Result<(), String> {
+    match (report.stats.tests_cut > 0, cut) {
+        (true, false) => Err("a limit cut a test short".to_owned()),
+        (false, true) => Err("no limit was met".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Result<(), String> {
+    let mut warnings = report.warnings.kept().iter();
+    if let Some(warning) = warnings.next() {
+        return Err(format!("the events could not be read: {warning:?}"));
+    }
+    let with_keys = |place: usize| expected.get(place).is_some_and(|line| line.keys.is_some());
+    let mut found = Vec::new();
+    for (place, alert) in report.alerts.iter().enumerate() {
+        let ids = alert.members.iter().map(|member| events.id(member.record.position.number));
+        let ids: Option<Vec<&str>> = ids.collect();
+        let ids = ids.ok_or("a result is none of the events")?;
+        let keys: Vec<Value> = alert.keys.iter().map(json).collect();
+        found.push(line(&ids, with_keys(place).then_some(&keys)));
+    }
+    let ids = |line: &ExpectedResult| -> Vec<String> {
+        line.ids.iter().map(|id| id.clone().unwrap_or_else(|| "-".to_owned())).collect()
+    };
+    let wanted: Vec<String> =
+        expected.iter().map(|wanted| line(&ids(wanted), wanted.keys.as_ref())).collect();
+    if wanted == found {
+        return Ok(());
+    }
+    let list = |lines: &[String]| if lines.is_empty() { "nothing".to_owned() } else { lines.join("; ") };
+    Err(format!("expected {}, found {}", list(&wanted), list(&found)))
+}
+
+fn line<S: AsRef<str>>(ids: &[S], keys: Option<&Vec<Value>>) -> String {
+    let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
+    let keys = keys.map(|keys| format!(" | {}", Value::from(keys.clone())));
+    ids.join(" ") + &keys.unwrap_or_default()
+}
+
+fn json(key: &Constant) -> Value {
+    match key {
+        Constant::Null => Value::Null,
+        Constant::Boolean(b) => (*b).into(),
+        Constant::Integer(n) => (*n).into(),
+        Constant::Unsigned(n) => (*n).into(),
+        Constant::Float(n) => (*n).into(),
+        Constant::Text(text) => text.as_ref().into(),
+    }
+}
