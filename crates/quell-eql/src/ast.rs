@@ -6,6 +6,8 @@
 //! Depth is bounded: a parsed tree is at most [`crate::limits::MAX_DEPTH`] expressions deep, so plain recursion over it is
 //! safe. `and` and `or` are flat lists, however long.
 
+pub use quell_ir::expr::{ArithmeticOp, CompareOp};
+pub use quell_ir::predicate::Relation;
 use quell_ir::{Span, Value};
 
 /// A whole query.
@@ -422,67 +424,6 @@ pub struct Call {
     pub close: Span,
 }
 
-/// A comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CompareOp {
-    /// `==`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-}
-
-impl CompareOp {
-    /// As written in a query.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CompareOp::Equal => "==",
-            CompareOp::NotEqual => "!=",
-            CompareOp::Less => "<",
-            CompareOp::LessOrEqual => "<=",
-            CompareOp::Greater => ">",
-            CompareOp::GreaterOrEqual => ">=",
-        }
-    }
-}
-
-/// An operation on numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ArithmeticOp {
-    /// `+`
-    Add,
-    /// `-`
-    Subtract,
-    /// `*`
-    Multiply,
-    /// `/`
-    Divide,
-    /// `%`
-    Modulo,
-}
-
-impl ArithmeticOp {
-    /// As written in a query.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ArithmeticOp::Add => "+",
-            ArithmeticOp::Subtract => "-",
-            ArithmeticOp::Multiply => "*",
-            ArithmeticOp::Divide => "/",
-            ArithmeticOp::Modulo => "%",
-        }
-    }
-}
-
 /// An operator whose right side is one constant or a list of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MatchOp {
@@ -509,34 +450,5 @@ impl MatchOp {
             MatchOp::Regex => "regex",
             MatchOp::RegexFolded => "regex~",
         }
-    }
-}
-
-/// A relation between processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Relation {
-    /// `event of`: the same process.
-    Event,
-    /// `child of`: the direct parent.
-    Child,
-    /// `descendant of`: any ancestor.
-    Descendant,
-}
-
-impl Relation {
-    /// The word before `of`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Relation::Event => "event",
-            Relation::Child => "child",
-            Relation::Descendant => "descendant",
-        }
-    }
-
-    /// The relation of that name.
-    #[must_use]
-    pub fn of(word: &str) -> Option<Relation> {
-        [Relation::Event, Relation::Child, Relation::Descendant].into_iter().find(|r| r.as_str() == word)
     }
 }

@@ -139,6 +139,20 @@ pub enum ArithmeticOp {
     Modulo,
 }
 
+impl ArithmeticOp {
+    /// The operator as written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ArithmeticOp::Add => "+",
+            ArithmeticOp::Subtract => "-",
+            ArithmeticOp::Multiply => "*",
+            ArithmeticOp::Divide => "/",
+            ArithmeticOp::Modulo => "%",
+        }
+    }
+}
+
 impl Expr {
     /// Calls `visit` on every field, left to right.
     pub fn each_field<'e>(&'e self, visit: &mut dyn FnMut(&'e FieldRef)) {

@@ -173,6 +173,24 @@ pub enum Relation {
     Descendant,
 }
 
+impl Relation {
+    /// The word before `of`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Relation::Event => "event",
+            Relation::Child => "child",
+            Relation::Descendant => "descendant",
+        }
+    }
+
+    /// The relation of that word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Relation> {
+        [Relation::Event, Relation::Child, Relation::Descendant].into_iter().find(|known| known.as_str() == word)
+    }
+}
+
 impl Predicate {
     /// Calls `visit` on every field that the predicate reads, those of elements and earlier steps included.
     pub fn each_field<'p>(&'p self, visit: &mut dyn FnMut(&'p FieldRef)) {

@@ -3,7 +3,7 @@
 use super::{ElementScope, Lowerer};
 use crate::Dialect;
 use crate::ast::{self, ExprKind};
-use quell_ir::predicate::Relation;
+use quell_ir::expr::CompareOp;
 use quell_ir::{Code, Condition, Diagnostic, Predicate, Span, Value};
 
 /// A lowered condition, or one that is null whatever the event holds.
@@ -50,13 +50,8 @@ impl Lowerer<'_> {
             ExprKind::And(parts) => self.joined(parts, Condition::all),
             ExprKind::Or(parts) => self.joined(parts, Condition::any),
             ExprKind::Lineage { relation, filter } => {
-                let relation = match relation {
-                    ast::Relation::Event => Relation::Event,
-                    ast::Relation::Child => Relation::Child,
-                    ast::Relation::Descendant => Relation::Descendant,
-                };
                 let filter = Box::new(self.filter(filter));
-                Lowered::leaf(Predicate::Lineage { relation, filter }, expr.span)
+                Lowered::leaf(Predicate::Lineage { relation: *relation, filter }, expr.span)
             }
             ExprKind::Call(call) if self.is_array_search(call) => self.array_search(call, expr.span),
             ExprKind::Compare { op, left, right } => match constant_truth(*op, left, right) {
@@ -116,13 +111,13 @@ impl Lowerer<'_> {
 
 /// `B == true`, `false != B` and the like, where `B` is a test and no field: `B`, and what it must be.
 fn constant_truth<'e>(
-    op: ast::CompareOp,
+    op: CompareOp,
     left: &'e ast::Expr,
     right: &'e ast::Expr,
 ) -> Option<(&'e ast::Expr, bool)> {
     let equal = match op {
-        ast::CompareOp::Equal => true,
-        ast::CompareOp::NotEqual => false,
+        CompareOp::Equal => true,
+        CompareOp::NotEqual => false,
         _ => return None,
     };
     let literal = |expr: &ast::Expr| match &expr.unwrapped().kind {

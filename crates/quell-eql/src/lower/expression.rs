@@ -135,20 +135,7 @@ impl Lowerer<'_> {
         folded(Expr::Negative(Box::new(operand.expr)), constant, operand.kind, span)
     }
 
-    fn arithmetic(
-        &mut self,
-        op: ast::ArithmeticOp,
-        left: &ast::Expr,
-        right: &ast::Expr,
-        span: Span,
-    ) -> Typed {
-        let op = match op {
-            ast::ArithmeticOp::Add => ArithmeticOp::Add,
-            ast::ArithmeticOp::Subtract => ArithmeticOp::Subtract,
-            ast::ArithmeticOp::Multiply => ArithmeticOp::Multiply,
-            ast::ArithmeticOp::Divide => ArithmeticOp::Divide,
-            ast::ArithmeticOp::Modulo => ArithmeticOp::Modulo,
-        };
+    fn arithmetic(&mut self, op: ArithmeticOp, left: &ast::Expr, right: &ast::Expr, span: Span) -> Typed {
         let (left, right) = (self.number(left), self.number(right));
         if left.is_null() || right.is_null() {
             return Typed::constant(Value::Null, span);
@@ -181,14 +168,10 @@ impl Lowerer<'_> {
     }
 
     /// A comparison: literals to the right, `!=` as `not ==`, null as a test for presence.
-    fn compare(&mut self, op: ast::CompareOp, left: Typed, right: Typed, span: Span) -> Typed {
+    fn compare(&mut self, op: CompareOp, left: Typed, right: Typed, span: Span) -> Typed {
         let (op, negated) = match op {
-            ast::CompareOp::Equal => (CompareOp::Equal, false),
-            ast::CompareOp::NotEqual => (CompareOp::Equal, true),
-            ast::CompareOp::Less => (CompareOp::Less, false),
-            ast::CompareOp::LessOrEqual => (CompareOp::LessOrEqual, false),
-            ast::CompareOp::Greater => (CompareOp::Greater, false),
-            ast::CompareOp::GreaterOrEqual => (CompareOp::GreaterOrEqual, false),
+            CompareOp::NotEqual => (CompareOp::Equal, true),
+            op => (op, false),
         };
         let (op, left, right) = if left.value().is_some() && right.value().is_none() {
             (op.turned(), right, left)
