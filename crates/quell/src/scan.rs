@@ -70,7 +70,7 @@ impl ScanOptions {
     }
 
     pub(crate) fn decode_options(&self) -> DecodeOptions {
-        DecodeOptions { timezone: self.timezone.clone(), ..DecodeOptions::default() }
+        DecodeOptions { timezone: self.timezone.clone() }
     }
 }
 

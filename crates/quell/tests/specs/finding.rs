@@ -46,7 +46,8 @@ impl Finding {
         let same = found.code.as_str() == self.code
             && span.text(query) == self.text
             && self.place.is_none_or(|place| place == at)
-            && (!self.text.is_empty() || query[span.start as usize..].trim().is_empty());
+            && (!self.text.is_empty()
+                || query.get(span.start as usize..).is_some_and(|rest| rest.trim().is_empty()));
         if !same {
             let place = self.place.map(|(line, column)| format!("{line}:{column} ")).unwrap_or_default();
             return Some(format!(
@@ -68,7 +69,7 @@ fn marked(line: &str) -> Option<(String, &str)> {
         return Some((String::new(), rest));
     }
     let text = line.trim_start_matches('`');
-    let (text, rest) = match &line[..line.len() - text.len()] {
+    let (text, rest) = match line.split_at(line.len() - text.len()).0 {
         "" => return None,
         "`" => text.split_once('`')?,
         fence => text.strip_prefix(' ')?.split_once(&format!(" {fence}"))?,
