@@ -243,8 +243,7 @@ fn is_negation(arg: &Arg, long: &str) -> bool {
 
 /// The name under which an option may stand in the file.
 fn setting_name(arg: &Arg) -> Option<&str> {
-    arg.get_long()
-        .filter(|long| !NOT_SETTINGS.contains(long) && !is_negation(arg, long))
+    arg.get_long().filter(|long| !NOT_SETTINGS.contains(long) && !is_negation(arg, long))
 }
 
 fn option<'c>(command: &'c Command, key: &str) -> Option<&'c Arg> {

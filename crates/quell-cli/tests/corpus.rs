@@ -56,8 +56,8 @@ fn the_published_query_finds_three_events_in_the_evtx_samples() {
     let found = command_lines(&outcome);
     assert_eq!(found.len(), 3, "{found:?}\n{}", outcome.errors);
     for expected in ["net view", "net view /domain", "arp -a"] {
-        let hits = found.iter().filter(|line| line.trim().to_lowercase().ends_with(expected)).count();
-        assert!(hits >= 1, "{expected} is not among {found:?}");
+        let hits = found.iter().filter(|line| line.ends_with(&format!("\"{expected}\""))).count();
+        assert_eq!(hits, 1, "{expected} is not once among {found:?}");
     }
     for alert in &outcome.alerts {
         assert_eq!(alert["process"]["name"].as_str().unwrap().to_lowercase(), "cmd.exe");
