@@ -133,17 +133,19 @@ impl SlotTable {
     }
 
     /// Appends a value to a slot. Values past 2^32 are dropped; no record that passes the size limit has so many.
+    #[inline]
     pub fn push(&mut self, slot: usize, value: Scalar) {
-        self.mark(slot);
         let (Some(head), Ok(at)) = (self.heads.get_mut(slot), u32::try_from(self.entries.len())) else {
             return;
         };
-        if let Some(last) = self.entries.get_mut(head.last as usize) {
+        if head.epoch == self.epoch
+            && let Some(last) = self.entries.get_mut(head.last as usize)
+        {
             last.next = at;
+            head.last = at;
         } else {
-            head.first = at;
+            *head = Head { epoch: self.epoch, first: at, last: at };
         }
-        head.last = at;
         self.entries.push(Entry { value, next: NONE });
     }
 

@@ -46,7 +46,8 @@ pub fn decode<P: AsRef<Path>>(
                 continue;
             }
         };
-        let facts = InputFacts { path: Arc::clone(&file.path), format: input.format, rereadable: input.rereadable };
+        let facts =
+            InputFacts { path: Arc::clone(&file.path), format: input.format, rereadable: input.rereadable };
         let layout = input.format.layout();
         let decoder = decoders.entry(layout).or_insert_with(|| DocumentDecoder::new(layout, &decode_options));
         while input.next_batch(&mut batch) {

@@ -2,7 +2,9 @@
 
 use quell_engine::{Alert, alert_document};
 use quell_event::{RecordRef, RecordText};
-use quell_ingest::{Context, DecodeError, DecodeOptions, DocumentDecoder, Format, Layout, SourceFile, reread};
+use quell_ingest::{
+    Context, DecodeError, DecodeOptions, DocumentDecoder, Format, Layout, SourceFile, reread,
+};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -89,6 +91,8 @@ impl<'r> Documents<'r> {
         let layout = format.layout();
         let decoder =
             self.decoders.entry(layout).or_insert_with(|| DocumentDecoder::new(layout, self.options));
-        decoder.document(text, &Context::new()).map_err(|error| DocumentError::Undecodable { path: path(), error })
+        decoder
+            .document(text, &Context::new())
+            .map_err(|error| DocumentError::Undecodable { path: path(), error })
     }
 }

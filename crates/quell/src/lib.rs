@@ -30,12 +30,12 @@ pub use quell_engine::{Alert, ResultLimit, ResultPosition};
 pub use quell_eql::{Dialect, format_source};
 pub use quell_event::EcsSchema;
 pub use quell_ingest::{InputWarning, Loss, WarningLog};
-pub use quell_ir::diagnostic::{did_you_mean, near_names};
 pub use quell_ir::Value as Constant;
+pub use quell_ir::diagnostic::{did_you_mean, near_names};
 pub use quell_ir::{Code, Diagnostic, FieldType, Schema, Severity, Span};
 pub use quell_rules::{
-    Checked, CompileOptions, EmbeddedSet, FileFinding, Language, Outcome, Rule, RuleFormat, RuleKind, RuleSet,
-    RuleSeverity, RuleSpec, Selection, check, compile_rule, report,
+    Checked, CompileOptions, EmbeddedSet, FileFinding, Language, Outcome, Rule, RuleFormat, RuleKind,
+    RuleSet, RuleSeverity, RuleSpec, Selection, check, compile_rule, report,
 };
 
 use std::sync::LazyLock;
