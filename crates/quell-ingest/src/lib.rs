@@ -7,6 +7,7 @@ pub mod format;
 pub mod layout;
 mod mapping;
 pub mod source;
+mod tolerant;
 
 pub use context::Context;
 pub use decode::{DecodeError, DecodeOptions, Decoder};
