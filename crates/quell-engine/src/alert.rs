@@ -97,6 +97,7 @@ pub fn alert_document(alert: &Alert, sources: &[Map<String, Value>]) -> Map<Stri
         content.insert("building_block_type".into(), "default".into());
     }
     content.insert("rule".into(), rule_object(&alert.rule));
+    take_out(&mut document, "kibana.alert");
     let kibana = document.entry("kibana").or_insert_with(|| Value::Object(Map::new()));
     if !kibana.is_object() {
         *kibana = Value::Object(Map::new());
@@ -105,6 +106,21 @@ pub fn alert_document(alert: &Alert, sources: &[Map<String, Value>]) -> Map<Stri
         kibana.insert("alert".into(), Value::Object(content));
     }
     document
+}
+
+/// Removes a field and all below it, however its path is spread over nested objects and dotted keys: an event must not
+/// speak in its alert's name.
+fn take_out(document: &mut Map<String, Value>, path: &str) {
+    let below = |name: &str, path: &str| {
+        name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    document.retain(|name, _| !below(name, path));
+    for (dot, _) in path.match_indices('.') {
+        let (Some(name), Some(rest)) = (path.get(..dot), path.get(dot + 1..)) else { continue };
+        if let Some(Value::Object(inner)) = document.get_mut(name) {
+            take_out(inner, rest);
+        }
+    }
 }
 
 fn ancestors(alert: &Alert, sources: &[Map<String, Value>]) -> Value {

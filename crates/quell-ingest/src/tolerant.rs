@@ -236,9 +236,19 @@ mod tests {
     #[test]
     fn what_is_no_record_has_no_document() {
         let opened = "{\"a\":[".repeat(100_000);
-        for record in
-            ["", "[]", "1", "{", "{}x", r#"{"a":1"#, r#"{"a":"b}"#, r#"{"a":tru}"#, r#"{"a" 1}"#, r#"{a:1}"#, &opened]
-        {
+        for record in [
+            "",
+            "[]",
+            "1",
+            "{",
+            "{}x",
+            r#"{"a":1"#,
+            r#"{"a":"b}"#,
+            r#"{"a":tru}"#,
+            r#"{"a" 1}"#,
+            r#"{a:1}"#,
+            &opened,
+        ] {
             assert_eq!(read(record), None, "{record:.20}");
         }
     }
@@ -270,13 +280,11 @@ mod tests {
         fn every_record_has_a_document(values in prop::collection::vec(damaged_value(), 0..4)) {
             let members: Vec<String> = values.iter().enumerate().map(|(n, v)| format!("\"a{n}\":{v}")).collect();
             let record = format!("{{{}}}", members.join(","));
-            let projected = ProjectionBuilder::new().build().project(&record, &mut EventState::default());
             let mut wanted = ProjectionBuilder::new();
             wanted.add("wanted", 0, quell_event::Want::Scalars);
             let mut state = EventState::default();
             state.begin(1, 0);
             let accepted = wanted.build().project(&record, &mut state).is_ok();
-            prop_assert!(!accepted || projected.is_ok());
             prop_assert!(!accepted || document(&record).is_some(), "{}", record);
         }
 

@@ -60,7 +60,11 @@ fn a_file_that_is_given_twice_is_read_once() {
     assert_eq!((set.rules.len(), places(&set.findings), set.files), (1, vec![], 1));
     let sets = [RuleSpec::Embedded("t1046".to_owned()), RuleSpec::Embedded("t1046-published".to_owned())];
     let (both, one) = (RuleSet::load(&sets), RuleSet::load(&sets[..1]));
-    assert_eq!((both.rules.len(), both.findings.len()), (one.rules.len(), 0), "one set holds the other's rules");
+    assert_eq!(
+        (both.rules.len(), both.findings.len()),
+        (one.rules.len(), 0),
+        "one set holds the other's rules"
+    );
 }
 
 #[test]

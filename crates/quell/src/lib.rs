@@ -38,6 +38,7 @@ pub use quell_rules::{
     RuleSet, RuleSeverity, RuleSpec, Selection, check, compile_rule, report,
 };
 
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// The fields that rules may name: ECS, and what Elastic's integrations add to it.
@@ -45,6 +46,13 @@ use std::sync::LazyLock;
 pub fn schema() -> &'static EcsSchema {
     static SCHEMA: LazyLock<EcsSchema> = LazyLock::new(EcsSchema::new);
     &SCHEMA
+}
+
+/// The files that `paths` name, as a scan would read them; standard input is none.
+#[must_use]
+pub fn input_files<P: AsRef<Path>>(paths: &[P]) -> Vec<PathBuf> {
+    let files = quell_ingest::discover(paths).files.into_iter();
+    files.filter(|file| !file.standard_input).map(|file| file.path.to_path_buf()).collect()
 }
 
 /// The names of the input formats, as [`ScanOptions::input_format`] takes them.

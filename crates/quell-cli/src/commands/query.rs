@@ -238,4 +238,5 @@ fn summarize(console: &Console, report: &Report) {
     let _ = writeln!(err, "{BOLD}{results}{BOLD:#}");
     let _ = summary::write_work(&mut err, &report.stats);
     let _ = summary::write_unread(&mut err, &report.warnings);
+    let _ = summary::write_interrupted(&mut err, report.interrupted);
 }
