@@ -112,6 +112,11 @@ impl Console {
         }
     }
 
+    /// An error that ends nothing, on standard error.
+    pub fn error(&self, message: &str) {
+        let _ = writeln!(self.err(), "{RED}error{RED:#}: {}", escape_lines(message));
+    }
+
     fn choice(self) -> ColorChoice {
         match self.color {
             Color::Auto => ColorChoice::Auto,

@@ -28,7 +28,7 @@ pub struct Shown {
     pub past_limit: u64,
     /// Alerts below `--min-severity`.
     pub below_severity: u64,
-    /// Alerts whose record could not be read again.
+    /// Alerts whose record could not be read again; they are shown without its fields.
     pub unreadable: u64,
 }
 
@@ -56,6 +56,29 @@ impl Shown {
             *counts.entry(rule.severity).or_default() += n;
         }
         counts.into_iter().rev().collect()
+    }
+}
+
+/// Records that could not be had again for what was found in them: the first are named, also when quiet, all counted.
+#[derive(Debug, Default)]
+pub struct Unreadable(u64);
+
+impl Unreadable {
+    /// Counts one.
+    pub fn tell(&mut self, console: &Console, message: &str) {
+        if self.0 < LINES as u64 {
+            console.error(message);
+        }
+        self.0 += 1;
+    }
+
+    /// How many there were, the unnamed ones of which are told.
+    pub fn finish(self, console: &Console) -> u64 {
+        let more = self.0.saturating_sub(LINES as u64);
+        if more > 0 {
+            console.error(&format!("and {} more that cannot be read again", count(more)));
+        }
+        self.0
     }
 }
 

@@ -74,6 +74,27 @@ fn no_field_beside_the_rules_own_can_suppress_an_alert() {
 }
 
 #[test]
+fn no_mapped_field_beside_the_rules_own_can_suppress_an_alert() {
+    let sysmon = r#"{"Channel":"Microsoft-Windows-Sysmon/Operational","SourceName":"Microsoft-Windows-Sysmon","EventID":1,"Hostname":"h","UtcTime":"2024-01-01 00:00:00.000","Image":"C:\\x\\nmap.exe","ProcessId":7"#;
+    // `Company` is mapped, and the rule does not read it.
+    for value in [
+        r#""\q""#.to_owned(),
+        r#""\ud800""#.to_owned(),
+        "1e999".to_owned(),
+        format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)),
+        format!("[{}1]", "1,".repeat(1_200_000)),
+    ] {
+        let folder = folder(&[("a.ndjson", format!("{sysmon},\"Company\":{value}}}\n").as_bytes())]);
+        let shown: String = value.chars().take(20).collect();
+        let ran = in_folder(folder.path(), &["scan", "a.ndjson", "-q"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{shown}");
+        let alert = &lines(&ran.stdout)[0];
+        assert_eq!(alert["process"]["name"], "nmap.exe", "{shown}");
+        assert_eq!(alert["process"]["pid"], 7, "{shown}");
+    }
+}
+
+#[test]
 fn files_that_are_written_overwrite_no_input() {
     let line = format!("{GOOD}\n");
     let folder = folder(&[
@@ -213,4 +234,35 @@ fn names_of_files_are_told_with_nothing_that_a_terminal_obeys() {
     let ran = in_folder(folder.path(), &["scan", "."]);
     assert!(ran.stderr.contains("x\\n0 alerts\\u{1b}[2J.ndjson: offset 12"), "{}", ran.stderr);
     assert!(!ran.stderr.contains('\u{1b}') && !ran.stderr.contains("\n0 alerts\\"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_alert_whose_file_is_gone_is_still_an_alert() {
+    let folder = folder(&[("a.ndjson", format!("{GOOD}\n").repeat(30).as_bytes())]);
+    let mut child = command(["scan", "a.ndjson", "-", "--no-config", "-q"])
+        .current_dir(folder.path())
+        .args(["--threads", "1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Inputs are read in order, and standard input last: once this much of it is taken, the file has been read.
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all("{\"a\":1}\n".repeat(200_000).as_bytes()).unwrap();
+    fs::write(folder.path().join("a.ndjson"), "").unwrap();
+    drop(stdin);
+    let ended = child.wait_with_output().unwrap();
+    let (told, alerts) =
+        (String::from_utf8(ended.stderr).unwrap(), lines(&String::from_utf8(ended.stdout).unwrap()));
+    assert_eq!((ended.status.code(), alerts.len()), (Some(2), 30), "{told}");
+    let bare: Vec<&Value> = alerts.iter().filter(|alert| alert.get("process").is_none()).collect();
+    assert_eq!(bare.len(), 30, "{told}");
+    assert!(bare.iter().all(|alert| alert["kibana"]["alert"]["uuid"].is_string()));
+    assert_eq!(
+        told.lines().filter(|line| line.contains("a.ndjson: cannot be read again")).count(),
+        10,
+        "{told}"
+    );
+    assert!(told.contains("and 20 more"), "{told}");
 }

@@ -7,7 +7,7 @@ use crate::layout::Envelope;
 use crate::mapping::Mappings;
 use crate::tolerant;
 use crate::{Context, DecodeError, DecodeOptions, Decoder, Layout};
-use quell_event::{Event, EventState, FieldSet, Slot};
+use quell_event::{Event, EventState, FieldSet, MAX_VALUES, Slot};
 use quell_ir::Datum;
 use serde_json::{Map, Value};
 
@@ -49,12 +49,26 @@ impl DocumentDecoder {
     /// The document of a record: nested, its mapped keys sorted, event data in the record's order. An ECS record is its own
     /// document.
     ///
-    /// Of an ECS record, what is no JSON within it stands in the document as text, and so does what nests too deeply.
+    /// What is no JSON within it stands in the document as text, and so does what nests too deeply.
     ///
     /// # Errors
     /// Where the record is no JSON object.
     pub fn document(&self, record: &str, context: &Context) -> Result<Map<String, Value>, DecodeError> {
         let Some(envelope) = self.layout.envelope() else { return parse(record) };
+        self.mapped(envelope, record, context).or_else(|error| {
+            // A field that no rule reads may be beyond what the mapping reads: the alert is not lost by it.
+            let tame =
+                tolerant::document(record).map(|source| Value::Object(within_limits(source)).to_string());
+            self.mapped(envelope, tame.as_deref().ok_or(error)?, context)
+        })
+    }
+
+    fn mapped(
+        &self,
+        envelope: &Envelope,
+        record: &str,
+        context: &Context,
+    ) -> Result<Map<String, Value>, DecodeError> {
         let mut state = EventState::default();
         let mut event = self.decoder.decode(record, &mut state, context)?;
         let mut document = Map::new();
@@ -89,6 +103,30 @@ impl DocumentField {
             _ => Some(Value::Array(list)),
         }
     }
+}
+
+/// The record with lists of more values than the projection takes as text.
+fn within_limits(mut source: Map<String, Value>) -> Map<String, Value> {
+    fn count(value: &Value) -> usize {
+        match value {
+            Value::Array(list) => list.iter().map(count).sum(),
+            Value::Object(map) => map.values().map(count).sum(),
+            _ => 1,
+        }
+    }
+    fn cut(value: &mut Value, room: &mut usize) {
+        match value {
+            Value::Object(map) => map.values_mut().for_each(|value| cut(value, room)),
+            Value::Array(_) => match room.checked_sub(count(value)) {
+                Some(left) => *room = left,
+                None => *value = Value::String(value.to_string()),
+            },
+            _ => {}
+        }
+    }
+    let mut room = MAX_VALUES / 2;
+    source.values_mut().for_each(|value| cut(value, &mut room));
+    source
 }
 
 fn json(datum: Datum<'_>) -> Value {

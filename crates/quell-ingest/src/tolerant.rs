@@ -6,8 +6,9 @@
 
 use serde_json::{Map, Number, Value};
 
-/// How deep objects and arrays may nest in a document; what is deeper is kept as text.
-const DEPTH: usize = 127;
+/// How deep objects and arrays may nest in a document that had to be mended; what is deeper is kept as text. Alerts and
+/// results nest a few levels more, and many readers of JSON stop at 128.
+const DEPTH: usize = 64;
 
 /// The document of a record, or `None` where it is no object, or its own members cannot be told apart.
 pub(crate) fn document(record: &str) -> Option<Map<String, Value>> {

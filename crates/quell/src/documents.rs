@@ -66,6 +66,12 @@ impl<'r> Documents<'r> {
         Ok(alert_document(alert, &self.events(alert)?))
     }
 
+    /// The alert without its event's fields, for where the record cannot be had again: what was found is not lost.
+    #[must_use]
+    pub fn alert_alone(alert: &Alert) -> Map<String, Value> {
+        alert_document(alert, &[])
+    }
+
     /// The ECS documents of the alert's events, in order.
     ///
     /// # Errors

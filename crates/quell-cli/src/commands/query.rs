@@ -12,7 +12,7 @@ use crate::interrupt;
 use crate::json_lines;
 use crate::progress::Bar;
 use crate::rule_options::dialect_parser;
-use crate::summary;
+use crate::summary::{self, Unreadable};
 use crate::units::counted;
 use clap::Args;
 use quell::{
@@ -159,18 +159,15 @@ fn each_result(
     report: &Report,
     mut each: impl FnMut(&Alert, Vec<Map<String, Value>>) -> io::Result<()>,
 ) -> io::Result<u64> {
-    let mut unreadable = 0;
+    let mut unreadable = Unreadable::default();
     let mut documents = report.documents();
     for result in &report.alerts {
         match documents.events(result) {
             Ok(sources) => each(result, sources)?,
-            Err(warning) => {
-                unreadable += 1;
-                console.warn(&warning.to_string());
-            }
+            Err(error) => unreadable.tell(console, &error.to_string()),
         }
     }
-    Ok(unreadable)
+    Ok(unreadable.finish(console))
 }
 
 fn ndjson(console: &Console, report: &Report) -> io::Result<u64> {

@@ -11,11 +11,11 @@ use crate::interrupt;
 use crate::plain_text::escape;
 use crate::progress::Bar;
 use crate::rule_options::RuleOptions;
-use crate::summary::{self, Shown, Told};
+use crate::summary::{self, Shown, Told, Unreadable};
 use crate::write_targets;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
-use quell::{Alert, Report, RuleSeverity, ScanOptions};
+use quell::{Alert, Documents, Report, RuleSeverity, ScanOptions};
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -169,6 +169,7 @@ impl Scan {
             outputs.push(Output { name: path.display().to_string(), sink: kind.sink(None), out, open: true });
         }
         let mut shown = Shown::default();
+        let mut unreadable = Unreadable::default();
         let mut documents = report.documents();
         for alert in &report.alerts {
             if !self.severe_enough(alert) {
@@ -186,20 +187,17 @@ impl Scan {
                     continue;
                 }
             }
-            match documents.alert(alert) {
-                Ok(document) => {
-                    if !hidden {
-                        shown.add(alert, &document);
-                    }
-                    let marks = |output: &&mut Output| !hidden || output.sink.marks_building_blocks();
-                    outputs.iter_mut().filter(marks).try_for_each(|output| output.alert(alert, &document))?;
-                }
-                Err(warning) => {
-                    shown.unreadable += 1;
-                    console.warn(&format!("alert {}: {warning}", alert.id));
-                }
+            let document = documents.alert(alert).unwrap_or_else(|error| {
+                unreadable.tell(console, &format!("the event of alert {}: {error}", alert.id));
+                Documents::alert_alone(alert)
+            });
+            if !hidden {
+                shown.add(alert, &document);
             }
+            let marks = |output: &&mut Output| !hidden || output.sink.marks_building_blocks();
+            outputs.iter_mut().filter(marks).try_for_each(|output| output.alert(alert, &document))?;
         }
+        shown.unreadable = unreadable.finish(console);
         outputs.into_iter().try_for_each(Output::finish)?;
         Ok(shown)
     }

@@ -69,7 +69,8 @@ impl Format for Evtx {
         let chunk_at = |at: usize| sample.bytes().get(at..).is_some_and(|rest| rest.starts_with(CHUNK_MAGIC));
         let places = (FILE_HEADER_BYTES..sample.bytes().len()).step_by(CHUNK_BYTES);
         let found = chunk_at(0) || places.into_iter().any(chunk_at);
-        if found { Confidence::percent(90) } else { Confidence::NONE }
+        // A log of JSON lines may quote the magic, and even hold it where a chunk would.
+        if found && sample.objects().is_empty() { Confidence::percent(90) } else { Confidence::NONE }
     }
 
     fn rereadable(&self) -> bool {

@@ -159,6 +159,11 @@ mod tests {
                 Some("ecs-json"),
             ),
             (
+                "json lines that hold the magic of chunks",
+                format!("{ECS}\n{}\n{ECS}\n", "ElfChnk\0".repeat(9_000)).into(),
+                Some("ecs-json"),
+            ),
+            (
                 "invalid UTF-8 inside",
                 [b"{\"a\":\"\xff\"}\n", SYSMON.as_bytes()].concat(),
                 Some("windows-json"),
