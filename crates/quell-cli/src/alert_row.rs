@@ -24,6 +24,9 @@ pub struct AlertRow<'a> {
     pub id: &'a str,
 }
 
+/// What stands for a step that must not come.
+pub const MISSING: &str = "no such event";
+
 /// Where the host's name is looked for.
 const HOST: &[&str] = &["host.name", "host.hostname", "winlog.computer_name", "agent.name", "observer.name"];
 /// Where the process's name is looked for.
@@ -41,22 +44,40 @@ const WHAT: &[&str] = &[
 ];
 
 impl<'a> AlertRow<'a> {
-    /// The words of an alert, by the document of its first event.
+    /// The words of an alert, by its document. Of several events what they share counts, then what the last one says.
     #[must_use]
     pub fn of(alert: &'a Alert, document: &'a Map<String, Value>) -> Self {
+        let last = joined_events(document).iter().rev().find(|event| !is_missing(event));
+        let last = last.and_then(Value::as_object).unwrap_or(document);
+        let or_last = |paths| match first(document, paths) {
+            shared if shared.is_empty() => first(last, paths),
+            shared => shared,
+        };
+        let shared_user = Some(user(document)).filter(|user| !user.is_empty());
         AlertRow {
             time: alert.time,
             severity: alert.rule.severity,
             risk_score: alert.rule.risk_score,
             rule: &alert.rule.name,
             rule_id: &alert.rule.id,
-            host: first(document, HOST),
-            user: user(document),
-            process: first(document, PROCESS),
-            what: what(document),
+            host: or_last(HOST),
+            user: shared_user.unwrap_or_else(|| user(last)),
+            process: or_last(PROCESS),
+            what: what(last),
             id: &alert.id,
         }
     }
+}
+
+/// The documents of the events of a sequence or sample; none for an alert of a single event.
+#[must_use]
+pub fn joined_events(document: &Map<String, Value>) -> &[Value] {
+    document.get("events").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Whether the document stands for a step that must not come.
+fn is_missing(event: &Value) -> bool {
+    event.as_object().is_none_or(|event| event.len() == 1 && event.contains_key("missing"))
 }
 
 /// An event in a row: time, category, host, user, process, what was done.

@@ -1,13 +1,13 @@
 //! Where alerts go: a table, JSON lines, or CSV, each one entry of a table of kinds.
 
-use crate::alert_row::AlertRow;
+use crate::alert_row::{AlertRow, MISSING, event_cells, joined_events};
 use crate::columns::{Cell, Column, Columns};
-use crate::console::{BLUE, ORANGE, RED, YELLOW};
+use crate::console::{BLUE, DIM, ORANGE, RED, YELLOW};
 use crate::json_lines;
 use crate::plain_text::escape;
 use crate::units::{iso, second};
 use anstyle::Style;
-use quell::{Alert, RuleSeverity, did_you_mean, near_names};
+use quell::{Alert, Member, RuleSeverity, did_you_mean, near_names};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -120,12 +120,28 @@ impl Sink for Table {
             Cell::new(&row.process),
             Cell::new(&row.what),
         ];
-        self.0.row(out, cells)
+        self.0.row(out, cells)?;
+        let events = alert.members.iter().zip(joined_events(document));
+        events.into_iter().try_for_each(|(member, event)| self.0.row(out, event_row(member.as_ref(), event)))
     }
 
     fn finish(self: Box<Self>, out: &mut dyn Write) -> io::Result<()> {
         self.0.finish(out)
     }
+}
+
+/// An event below its alert: the category stands where an alert has its rule.
+fn event_row(member: Option<&Member>, event: &Value) -> Vec<Cell> {
+    let blank = || Cell::new("");
+    let (Some(member), Some(event)) = (member, event.as_object()) else {
+        return vec![blank(), blank(), Cell::styled(&format!("  {MISSING}"), DIM)];
+    };
+    let mut cells = event_cells(member.time, event);
+    cells.insert(1, blank());
+    if let Some(category) = cells.get_mut(2) {
+        *category = category.indented();
+    }
+    cells
 }
 
 struct Ndjson;

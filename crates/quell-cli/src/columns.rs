@@ -26,6 +26,12 @@ impl Cell {
     pub fn styled(text: &str, style: Style) -> Cell {
         Cell { style, ..Cell::new(text) }
     }
+
+    /// The same cell, two columns in.
+    #[must_use]
+    pub fn indented(&self) -> Cell {
+        Cell { text: format!("  {}", self.text), style: self.style }
+    }
 }
 
 /// A column: how wide it may become on a terminal. The last column takes what is left.

@@ -181,6 +181,17 @@ fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
             writeln!(out, "{DIM}{} {what}{DIM:#}", counted(n, "event", "events"))?;
         }
     }
+    if stats.hits_without_time > 0 {
+        let events = counted(stats.hits_without_time, "event", "events");
+        writeln!(out, "{DIM}{events} without a time took no part in sequences{DIM:#}")?;
+    }
+    if stats.keys_cut > 0 {
+        let events = counted(stats.keys_cut, "event", "events");
+        writeln!(
+            out,
+            "{YELLOW}limited{YELLOW:#}: {events} with very many values in join keys took part with some alone"
+        )?;
+    }
     if stats.tests_cut > 0 {
         let tests = counted(stats.tests_cut, "test", "tests");
         writeln!(

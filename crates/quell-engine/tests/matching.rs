@@ -398,8 +398,16 @@ fn what_cannot_run_yet_is_named() {
         },
     };
     let cases = [
-        (with_rule(bare_rule("x"), "sequence by user.name [any where true] [any where true]"), "sequences"),
-        (with_rule(bare_rule("x"), "sample by user.name [any where true] [any where true]"), "samples"),
+        (
+            endpoint("sequence [any where true] as event0 [any where user.name == event0.user.name]"),
+            "another step",
+        ),
+        (
+            endpoint(
+                "sequence [any where true] [any where true] until [any where descendant of [any where true]]",
+            ),
+            "lineage",
+        ),
         (endpoint("process where descendant of [process where true]"), "lineage"),
         (of(Predicate::AnyField { test: nameless() }), "any field"),
         (
