@@ -47,8 +47,7 @@ impl<'a> AlertRow<'a> {
     /// The words of an alert, by its document. Of several events what they share counts, then what the last one says.
     #[must_use]
     pub fn of(alert: &'a Alert, document: &'a Map<String, Value>) -> Self {
-        let last = joined_events(document).iter().rev().find(|event| !is_missing(event));
-        let last = last.and_then(Value::as_object).unwrap_or(document);
+        let last = joined_events(alert, document).filter_map(|(_, event)| event).last().unwrap_or(document);
         let or_last = |paths| match first(document, paths) {
             shared if shared.is_empty() => first(last, paths),
             shared => shared,
@@ -69,15 +68,17 @@ impl<'a> AlertRow<'a> {
     }
 }
 
-/// The documents of the events of a sequence or sample; none for an alert of a single event.
-#[must_use]
-pub fn joined_events(document: &Map<String, Value>) -> &[Value] {
-    document.get("events").and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-/// Whether the document stands for a step that must not come.
-fn is_missing(event: &Value) -> bool {
-    event.as_object().is_none_or(|event| event.len() == 1 && event.contains_key("missing"))
+/// The events of a sequence or sample with their documents, nothing for a step that must not come; none for an alert of a
+/// single event.
+pub fn joined_events<'a>(
+    alert: &'a Alert,
+    document: &'a Map<String, Value>,
+) -> impl Iterator<Item = (Option<i64>, Option<&'a Map<String, Value>>)> {
+    let events = document.get("events").filter(|_| alert.is_joined()).and_then(Value::as_array);
+    alert.members.iter().zip(events.into_iter().flatten()).map(|(member, event)| match member {
+        Some(member) => (member.time, event.as_object()),
+        None => (None, None),
+    })
 }
 
 /// An event in a row: time, category, host, user, process, what was done.

@@ -7,7 +7,7 @@ use crate::json_lines;
 use crate::plain_text::escape;
 use crate::units::{iso, second};
 use anstyle::Style;
-use quell::{Alert, Member, RuleSeverity, did_you_mean, near_names};
+use quell::{Alert, RuleSeverity, did_you_mean, near_names};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -121,8 +121,7 @@ impl Sink for Table {
             Cell::new(&row.what),
         ];
         self.0.row(out, cells)?;
-        let events = alert.members.iter().zip(joined_events(document));
-        events.into_iter().try_for_each(|(member, event)| self.0.row(out, event_row(member.as_ref(), event)))
+        joined_events(alert, document).try_for_each(|(time, event)| self.0.row(out, event_row(time, event)))
     }
 
     fn finish(self: Box<Self>, out: &mut dyn Write) -> io::Result<()> {
@@ -131,12 +130,12 @@ impl Sink for Table {
 }
 
 /// An event below its alert: the category stands where an alert has its rule.
-fn event_row(member: Option<&Member>, event: &Value) -> Vec<Cell> {
+fn event_row(time: Option<i64>, event: Option<&Map<String, Value>>) -> Vec<Cell> {
     let blank = || Cell::new("");
-    let (Some(member), Some(event)) = (member, event.as_object()) else {
+    let Some(event) = event else {
         return vec![blank(), blank(), Cell::styled(&format!("  {MISSING}"), DIM)];
     };
-    let mut cells = event_cells(member.time, event);
+    let mut cells = event_cells(time, event);
     cells.insert(1, blank());
     if let Some(category) = cells.get_mut(2) {
         *category = category.indented();

@@ -20,6 +20,7 @@ mod settings;
 mod snippet;
 mod summary;
 mod units;
+mod write_targets;
 
 use crate::arguments::NotParsed;
 use crate::console::Console;

@@ -159,7 +159,10 @@ impl File<'_> {
         for (command, option) in options {
             for value in &values {
                 if let Some(problem) = problem(option, value) {
-                    let label = format!("not for `quell {}`", command.get_name());
+                    let label = match command.get_name() {
+                        "quell" => String::from("not for `quell`"),
+                        name => format!("not for `quell {name}`"),
+                    };
                     let help = (commands.len() > 1)
                         .then_some("a key in a table such as `[scan]` holds for that command alone");
                     return Err(self.refuse(&problem, Some(span), &label, help));

@@ -89,11 +89,17 @@ pub fn write(out: &mut dyn Write, shown: &Shown, report: &Report, told: &Told<'_
         )?;
     }
     write_not_run(out, told.not_run)?;
-    if report.interrupted {
-        writeln!(out, "{YELLOW}interrupted{YELLOW:#}: not everything was read")?;
-    }
+    write_interrupted(out, report.interrupted)?;
     if !told.next.is_empty() {
         writeln!(out, "{DIM}next:{DIM:#} {}", told.next.join(", "))?;
+    }
+    Ok(())
+}
+
+/// That the work was ended before its end.
+pub fn write_interrupted(out: &mut dyn Write, interrupted: bool) -> io::Result<()> {
+    if interrupted {
+        writeln!(out, "{YELLOW}interrupted{YELLOW:#}: not everything was read")?;
     }
     Ok(())
 }

@@ -43,6 +43,12 @@ impl Alert {
             rule,
         })
     }
+
+    /// Whether it is of a sequence or sample: those alone have keys or more than one step.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.members.len() > 1 || !self.keys.is_empty()
+    }
 }
 
 fn id(rule: &Rule, detection: &Detection) -> String {
@@ -100,6 +106,7 @@ pub fn alert_document(alert: &Alert, sources: &[Option<Map<String, Value>>]) -> 
         content.insert("building_block_type".into(), "default".into());
     }
     content.insert("rule".into(), rule_object(&alert.rule));
+    take_out(&mut document, "kibana.alert");
     let kibana = document.entry("kibana").or_insert_with(|| Value::Object(Map::new()));
     if !kibana.is_object() {
         *kibana = Value::Object(Map::new());
@@ -107,8 +114,8 @@ pub fn alert_document(alert: &Alert, sources: &[Option<Map<String, Value>>]) -> 
     if let Some(kibana) = kibana.as_object_mut() {
         kibana.insert("alert".into(), Value::Object(content));
     }
-    // Only what is joined has keys or more than one step.
-    if alert.members.len() > 1 || !alert.keys.is_empty() {
+    if alert.is_joined() {
+        take_out(&mut document, "events");
         let event = |source: &Option<Map<String, Value>>| match source {
             Some(source) => Value::Object(source.clone()),
             None => json!({ "missing": true }),
@@ -152,6 +159,21 @@ fn at_path<'d>(document: &'d Map<String, Value>, path: &str) -> Option<&'d Value
     let nested =
         |(dot, _): (usize, &str)| at_path(document.get(path.get(..dot)?)?.as_object()?, path.get(dot + 1..)?);
     document.get(path).or_else(|| path.match_indices('.').find_map(nested))
+}
+
+/// Removes a field and all below it, however its path is spread over nested objects and dotted keys: an event must not
+/// speak in its alert's name.
+fn take_out(document: &mut Map<String, Value>, path: &str) {
+    let below = |name: &str, path: &str| {
+        name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    document.retain(|name, _| !below(name, path));
+    for (dot, _) in path.match_indices('.') {
+        let (Some(name), Some(rest)) = (path.get(..dot), path.get(dot + 1..)) else { continue };
+        if let Some(Value::Object(inner)) = document.get_mut(name) {
+            take_out(inner, rest);
+        }
+    }
 }
 
 fn ancestors(alert: &Alert, sources: &[Option<Map<String, Value>>]) -> Value {

@@ -16,6 +16,28 @@ fn document(rule: Rule, record: &str) -> Value {
     Value::Object(alert_document(&alert, &[Some(source.as_object().unwrap().clone())]))
 }
 
+#[test]
+fn an_event_cannot_speak_in_its_alerts_name() {
+    for record in [
+        r#"{"kibana.alert.rule.name":"x","a":1}"#,
+        r#"{"kibana":{"alert.uuid":"x"},"a":1}"#,
+        r#"{"kibana":{"alert":{"uuid":"x","workflow_status":"closed"}},"a":1}"#,
+        r#"{"kibana.alert":{"uuid":"x"},"kibana":"x","a":1}"#,
+        r#"{"kibana.alert":"x","a":1}"#,
+    ] {
+        let document = document(bare_rule("9c1f"), record);
+        let names: Vec<&String> = document.as_object().unwrap().keys().collect();
+        assert!(names.iter().all(|name| ["a", "kibana"].contains(&name.as_str())), "{record}: {names:?}");
+        let kibana = document["kibana"].as_object().unwrap();
+        assert_eq!(kibana.keys().collect::<Vec<_>>(), ["alert"], "{record}");
+        assert_eq!(kibana["alert"]["rule"]["rule_id"], "9c1f", "{record}");
+        assert_ne!(kibana["alert"]["uuid"], "x", "{record}");
+        assert!(kibana["alert"].get("workflow_status").is_none(), "{record}");
+    }
+    let beside = document(bare_rule("9c1f"), r#"{"kibana.alerts":1,"kibana":{"version":"8"}}"#);
+    assert_eq!((&beside["kibana.alerts"], &beside["kibana"]["version"]), (&json!(1), &json!("8")));
+}
+
 fn technique(id: &str, name: &str) -> Technique {
     Technique { id: id.to_owned(), name: name.to_owned() }
 }

@@ -3,7 +3,13 @@
 //! `cargo bench -p quell-event`. Documents are made here; recorded Windows events are measured too where the test data
 //! lies beside the workspace (or where `QUELL_TEST_DATA` says).
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark may panic")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a benchmark may panic"
+)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use quell_event::{EventState, Projection, ProjectionBuilder, Want};

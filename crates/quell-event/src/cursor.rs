@@ -1,6 +1,6 @@
 //! Reading JSON text token by token, and past what nobody asked for.
 
-use crate::scan::{Block, Escapes, prefix_parity};
+use crate::scan::{Block, Escapes, Lanes, prefix_parity};
 use crate::{ProjectionError, ProjectionErrorKind as Kind, Scalar};
 
 /// What a read gives.
@@ -133,17 +133,6 @@ impl<'r> Cursor<'r> {
         self.at + space
     }
 
-    /// Passes a closing bracket, if it comes next.
-    #[inline(always)]
-    pub(crate) fn closes(&mut self, bracket: u8) -> Read<bool> {
-        let mut next = *self;
-        let found = next.token()? == bracket;
-        if found {
-            *self = next;
-        }
-        Ok(found)
-    }
-
     /// The opening brace of a record.
     pub(crate) fn open_record(&mut self) -> Read<()> {
         if self.token()? == b'{' { Ok(()) } else { error(self.at - 1, Kind::NotAnObject) }
@@ -157,10 +146,29 @@ impl<'r> Cursor<'r> {
         }
     }
 
-    /// A colon.
+    /// A colon, and the first byte of the value behind it.
     #[inline(always)]
-    pub(crate) fn colon(&mut self) -> Read<()> {
-        if self.token()? == b':' { Ok(()) } else { self.unexpected() }
+    pub(crate) fn colon(&mut self) -> Read<u8> {
+        if let Some([b':', first]) = self.rest().first_chunk()
+            && *first > b' '
+        {
+            self.at += 2;
+            return Ok(*first);
+        }
+        if self.token()? != b':' {
+            return self.unexpected();
+        }
+        self.token()
+    }
+
+    /// Passes a comma and the opening quote of a key, if they come next and no space is between.
+    #[inline(always)]
+    pub(crate) fn next_key(&mut self) -> bool {
+        let found = self.rest().first_chunk() == Some(b",\"");
+        if found {
+            self.at += 2;
+        }
+        found
     }
 
     /// A string whose opening quote was read.
@@ -395,8 +403,8 @@ fn brackets_at_the_end(rest: &[u8]) -> (u64, u64) {
 /// The last bytes of a record, with spaces behind.
 fn filled_up(rest: &[u8]) -> [u8; 64] {
     let mut bytes = [b' '; 64];
-    for (to, from) in bytes.iter_mut().zip(rest) {
-        *to = *from;
+    if let Some(start) = bytes.get_mut(..rest.len()) {
+        start.copy_from_slice(rest);
     }
     bytes
 }
@@ -436,13 +444,14 @@ pub(crate) fn unescape(raw: &str, out: &mut String) -> Result<(), usize> {
     let mut at = 0;
     loop {
         let rest = raw.get(at..).unwrap_or("");
-        let Some(plain) = memchr::memchr(b'\\', rest.as_bytes()) else {
+        let Some((plain, behind)) = plain_len(rest.as_bytes()).and_then(|plain| rest.split_at_checked(plain))
+        else {
             out.push_str(rest);
             return Ok(());
         };
-        out.push_str(rest.get(..plain).unwrap_or(""));
-        at += plain;
-        let escape = rest.get(plain + 1..).unwrap_or("");
+        out.push_str(plain);
+        at += plain.len();
+        let escape = behind.get(1..).unwrap_or("");
         let short = match escape.as_bytes().first() {
             Some(byte @ (b'"' | b'\\' | b'/')) => char::from(*byte),
             Some(b'n') => '\n',
@@ -467,6 +476,13 @@ pub(crate) fn unescape(raw: &str, out: &mut String) -> Result<(), usize> {
         out.push(short);
         at += 2;
     }
+}
+
+/// How far the next backslash is. Windows paths have one every few bytes.
+#[inline(always)]
+fn plain_len(bytes: &[u8]) -> Option<usize> {
+    let near = bytes.first_chunk().map_or(0, |chunk| Lanes::load(chunk).equal(b'\\'));
+    if near == 0 { memchr::memchr(b'\\', bytes) } else { Some(near.trailing_zeros() as usize) }
 }
 
 /// The character of `uXXXX` or of a pair `uXXXX\uXXXX`, and how many bytes it takes.

@@ -72,3 +72,19 @@ impl FieldSet {
         (0u32..).map(Slot).zip(self.names.iter().map(|name| &**name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{FieldSet, Slot};
+
+    #[test]
+    fn a_path_keeps_its_slot() {
+        let mut fields = FieldSet::default();
+        assert!(fields.is_empty());
+        let (a, b) = (fields.intern("a"), fields.intern("a.b"));
+        assert_eq!((a.index(), b.index(), fields.intern("a"), fields.len()), (0, 1, a, 2));
+        assert_eq!((fields.get("a.b"), fields.get("b")), (Some(b), None));
+        assert_eq!((fields.name(b), fields.name(Slot::new(9))), ("a.b", ""));
+        assert_eq!(fields.iter().collect::<Vec<_>>(), [(a, "a"), (b, "a.b")]);
+    }
+}

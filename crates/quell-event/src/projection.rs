@@ -99,16 +99,16 @@ impl ProjectionBuilder {
     #[must_use]
     pub fn build(self) -> Projection {
         let mut projection = Projection::default();
-        projection.node("", &self.wanted);
-        for path in prefixes(&self.wanted) {
-            projection.node(path, &self.wanted);
+        let paths: Vec<&str> = prefixes(&self.wanted).into_iter().collect();
+        for path in &paths {
+            projection.add_node(path, &self.wanted);
         }
-        projection.build_tables();
+        projection.build_tables(&paths);
         projection
     }
 }
 
-/// All paths and the paths above them, sorted.
+/// All paths and the paths above them, sorted; the first is the empty one, that of the record.
 fn prefixes(wanted: &BTreeMap<String, Vec<(Want, usize)>>) -> std::collections::BTreeSet<&str> {
     wanted
         .keys()
@@ -116,6 +116,7 @@ fn prefixes(wanted: &BTreeMap<String, Vec<(Want, usize)>>) -> std::collections::
             let above = path.match_indices('.').filter_map(|(dot, _)| path.get(..dot));
             above.chain([path.as_str()])
         })
+        .chain([""])
         .collect()
 }
 
@@ -126,6 +127,7 @@ pub struct Projection {
     nodes: Vec<Node>,
     /// The full paths of all nodes, one after the other; keys are ends of them.
     paths: String,
+    /// The tables of all nodes. The first place stays empty: it is the table of nodes with nothing below.
     tables: Vec<Entry>,
     slots: Vec<usize>,
 }
@@ -133,8 +135,10 @@ pub struct Projection {
 /// A wanted path or one above it.
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    path: Range,
-    table: Range,
+    /// Where its table of descendants begins.
+    table: u32,
+    /// The table's size less one; 0 if nothing is below.
+    mask: u32,
     /// A key's entry is looked for from `hash >> shift` on.
     shift: u32,
     /// All slots that want scalars.
@@ -143,20 +147,28 @@ struct Node {
     subtrees: Range,
 }
 
+impl Node {
+    #[inline(always)]
+    fn has_descendants(&self) -> bool {
+        self.mask != 0
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Range {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 impl Range {
+    #[inline(always)]
     fn is_empty(self) -> bool {
         self.start == self.end
     }
 
     #[inline(always)]
     fn of<T>(self, list: &[T]) -> &[T] {
-        list.get(self.start..self.end).unwrap_or_default()
+        list.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 
@@ -170,90 +182,99 @@ struct Entry {
 }
 
 impl Entry {
-    const EMPTY: Entry = Entry { print: Print { first: 0, last: 0, len: u32::MAX }, node: 0, start: 0 };
+    /// No key is so long.
+    const EMPTY: Entry = Entry { print: Print { low: 0, high: 0, len: u32::MAX }, node: 0, start: 0 };
+
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.print.len == u32::MAX
+    }
 }
 
-/// A key's length, first eight and last eight bytes: all of it, if it has sixteen at most.
+/// A key's length and first sixteen bytes, filled up with zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Print {
-    first: u64,
-    last: u64,
+    low: u64,
+    high: u64,
     len: u32,
 }
 
 impl Print {
-    /// The print of `bytes[start..end]`.
+    /// How many bytes a print holds.
+    const WHOLE: usize = 16;
+
+    /// The print of the first `len` bytes.
     #[inline(always)]
-    fn of(bytes: &[u8], start: usize, end: usize) -> Print {
-        let len = end - start;
-        let word =
-            |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|word| u64::from_le_bytes(*word));
-        let (first, last) = if len >= 8 {
-            (word(start).unwrap_or_default(), word(end - 8).unwrap_or_default())
-        } else {
-            let first = match word(start) {
-                Some(word) => word & ((1 << (8 * len)) - 1),
-                None => short_word(bytes.get(start..end).unwrap_or_default()),
-            };
-            (first, first)
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "keys are shorter than 4 GiB, and a word is split in halves"
+    )]
+    fn of(bytes: &[u8], len: usize) -> Print {
+        let both = match bytes.first_chunk() {
+            Some(chunk) => u128::from_le_bytes(*chunk),
+            None => short_word(bytes),
         };
-        // A key of 4 GiB cannot be: longer records are refused.
-        Print { first, last, len: u32::try_from(len).unwrap_or(u32::MAX - 1) }
+        let mask = MASKS.get(len.min(Print::WHOLE)).copied().unwrap_or_default();
+        let both = both & mask;
+        Print { low: both as u64, high: (both >> 64) as u64, len: len as u32 }
     }
 
     #[inline(always)]
     fn hash(self) -> u64 {
-        (self.first ^ self.last.rotate_left(21) ^ (u64::from(self.len) << 56))
+        (self.low ^ self.high.rotate_left(21) ^ (u64::from(self.len) << 56))
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 
-#[cold]
+/// The low n bytes of a word, by n.
+const MASKS: [u128; Print::WHOLE + 1] = {
+    let mut masks = [u128::MAX; Print::WHOLE + 1];
+    let mut rest: &mut [u128] = &mut masks;
+    let mut mask = 0;
+    while let [first, behind @ ..] = rest {
+        *first = mask;
+        mask = mask << 8 | 0xff;
+        rest = behind;
+    }
+    masks
+};
+
 #[inline(never)]
-fn short_word(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+fn short_word(bytes: &[u8]) -> u128 {
+    bytes.iter().take(Print::WHOLE).rev().fold(0, |word, byte| (word << 8) | u128::from(*byte))
 }
 
 impl Projection {
-    fn node(&mut self, path: &str, wanted: &BTreeMap<String, Vec<(Want, usize)>>) {
+    /// Adds the node of a path, and gives the path's place in `paths`.
+    fn add_node(&mut self, path: &str, wanted: &BTreeMap<String, Vec<(Want, usize)>>) {
         let of_path = wanted.get(path).map(Vec::as_slice).unwrap_or_default();
         let mut add = |kind: Want| {
-            let start = self.slots.len();
+            let start = offset(self.slots.len());
             self.slots.extend(of_path.iter().filter(|(want, _)| *want == kind).map(|(_, slot)| *slot));
-            Range { start, end: self.slots.len() }
+            Range { start, end: offset(self.slots.len()) }
         };
         let scalars = add(Want::Scalars);
         let subtrees = add(Want::Subtree);
-        let start = self.paths.len();
-        self.paths.push_str(path);
-        self.nodes.push(Node {
-            path: Range { start, end: self.paths.len() },
-            table: Range::default(),
-            shift: 0,
-            slots: Range { start: scalars.start, end: subtrees.end },
-            subtrees,
-        });
+        let slots = Range { start: scalars.start, end: subtrees.end };
+        self.nodes.push(Node { table: 0, mask: 0, shift: 0, slots, subtrees });
     }
 
-    fn build_tables(&mut self) {
-        // Nodes are sorted by path, but `a-b` sorts between `a` and `a.b`: descendants are found through their own path.
-        let by_path: BTreeMap<&str, usize> =
-            self.nodes.iter().enumerate().map(|(n, node)| (node.path.text(&self.paths), n)).collect();
-        let mut below: Vec<Vec<Entry>> = vec![Vec::new(); self.nodes.len()];
-        for (n, node) in self.nodes.iter().enumerate().skip(1) {
-            let path = node.path.text(&self.paths);
+    /// Makes the tables of all nodes, which were added in the order of their paths.
+    fn build_tables(&mut self, paths: &[&str]) {
+        self.tables.push(Entry::EMPTY);
+        let by_path: BTreeMap<&str, usize> = paths.iter().enumerate().map(|(n, path)| (*path, n)).collect();
+        let mut below: Vec<Vec<Entry>> = vec![Vec::new(); paths.len()];
+        for (n, path) in paths.iter().enumerate().skip(1) {
             let dots = path.match_indices('.').filter_map(|(dot, _)| Some((path.get(..dot)?, dot + 1)));
-            for (above, key) in dots.chain([("", 0)]) {
-                let start = node.path.start + key;
-                let entry = Entry {
-                    print: Print::of(self.paths.as_bytes(), start, node.path.end),
-                    node: u32::try_from(n).unwrap_or_default(),
-                    start: u32::try_from(start).unwrap_or_default(),
-                };
+            for (above, begin) in dots.chain([("", 0)]) {
+                let key = path.get(begin..).unwrap_or("").as_bytes();
+                let start = offset(self.paths.len() + begin);
+                let entry = Entry { print: Print::of(key, key.len()), node: offset(n), start };
                 if let Some(list) = by_path.get(above).and_then(|above| below.get_mut(*above)) {
                     list.push(entry);
                 }
             }
+            self.paths.push_str(path);
         }
         for (node, entries) in self.nodes.iter_mut().zip(below) {
             if entries.is_empty() {
@@ -262,19 +283,18 @@ impl Projection {
             // At most a quarter full, so that most keys that are not wanted end at an empty place.
             let size = (entries.len() * 4).next_power_of_two();
             node.shift = 64 - size.trailing_zeros();
+            node.mask = offset(size - 1);
+            node.table = offset(self.tables.len());
             let mut table = vec![Entry::EMPTY; size];
             for entry in entries {
                 let mut place = (entry.print.hash() >> node.shift) as usize;
-                while let Some(taken) = table.get(place)
-                    && taken.print.len != u32::MAX
-                {
+                while table.get(place).is_some_and(|taken| !taken.is_empty()) {
                     place = (place + 1) & (size - 1);
                 }
                 if let Some(free) = table.get_mut(place) {
                     *free = entry;
                 }
             }
-            node.table = Range { start: self.tables.len(), end: self.tables.len() + size };
             self.tables.extend(table);
         }
     }
@@ -295,8 +315,10 @@ impl Projection {
             cursor.skip_container()?;
             return cursor.close_record();
         };
-        if cursor.closes(b'}')? {
-            return cursor.close_record();
+        match cursor.token()? {
+            b'"' => {}
+            b'}' => return cursor.close_record(),
+            _ => return cursor.unexpected(),
         }
         state.frames.clear();
         let run = Run {
@@ -309,21 +331,21 @@ impl Projection {
         run.members(cursor, root)
     }
 
-    /// The node of a key below a node.
+    /// The node of a key below a node: of the first `len` of some bytes.
     #[inline(always)]
-    fn child(&self, node: &Node, bytes: &[u8], start: usize, end: usize) -> Option<u32> {
-        let table = node.table.of(&self.tables);
-        let print = Print::of(bytes, start, end);
-        let mut place = (print.hash() >> node.shift) as usize;
+    #[allow(clippy::cast_possible_truncation, reason = "the mask leaves fewer bits")]
+    fn child(&self, node: &Node, bytes: &[u8], len: usize) -> Option<u32> {
+        let print = Print::of(bytes, len);
+        let mut place = (print.hash() >> node.shift) as u32;
         loop {
-            let entry = table.get(place & (table.len().wrapping_sub(1)))?;
-            if entry.print == print && (print.len <= 16 || self.key(entry) == bytes.get(start..end)) {
+            let entry = self.tables.get((node.table + (place & node.mask)) as usize)?;
+            if entry.print == print && (len <= Print::WHOLE || self.key(entry) == bytes.get(..len)) {
                 return Some(entry.node);
             }
-            if entry.print.len == u32::MAX {
+            if entry.is_empty() {
                 return None;
             }
-            place += 1;
+            place = place.wrapping_add(1);
         }
     }
 
@@ -333,10 +355,9 @@ impl Projection {
     }
 }
 
-impl Range {
-    fn text(self, text: &str) -> &str {
-        text.get(self.start..self.end).unwrap_or("")
-    }
+/// An offset into the tables; rule sets fall short of 2^32 by far.
+fn offset(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// A container that is read.
@@ -366,29 +387,26 @@ struct Run<'p, 's> {
 }
 
 impl<'p> Run<'p, '_> {
-    /// Reads a record of which the opening brace was read and which is not empty. One loop, so that the cursor stays in
+    /// Reads a record up to the opening quote of whose first key it was read. One loop, so that the cursor stays in
     /// registers throughout.
     fn members(mut self, mut cursor: Cursor<'_>, root: &'p Node) -> Read<()> {
         let mut here = Place { node: 0, array: false };
         let mut node = root;
         'member: loop {
-            if cursor.token()? != b'"' {
-                return cursor.unexpected();
-            }
             let key = cursor.string()?;
             let mut child = if key.escaped {
                 self.escaped_child(cursor, node, key)?
             } else {
-                self.projection.child(node, cursor.bytes(), key.start, key.end)
+                let from_key = cursor.bytes().get(key.start..).unwrap_or_default();
+                self.projection.child(node, from_key, key.end - key.start)
             };
-            cursor.colon()?;
-            let mut first = cursor.token()?;
+            let mut first = cursor.colon()?;
             'value: loop {
                 match child.and_then(|id| Some((id, self.projection.nodes.get(id as usize)?))) {
                     None => cursor.skip_value(first)?,
                     Some((id, wanted)) => match first {
                         b'"' => self.text(&mut cursor, wanted)?,
-                        b'{' if wanted.table.is_empty() => {
+                        b'{' if !wanted.has_descendants() => {
                             let start = cursor.offset() - 1;
                             cursor.skip_container()?;
                             self.push_object(wanted, start, cursor.offset())?;
@@ -396,12 +414,17 @@ impl<'p> Run<'p, '_> {
                         b'{' => {
                             let start = cursor.offset() - 1;
                             self.enter(here, start)?;
-                            if !cursor.closes(b'}')? {
-                                (here, node) = (Place { node: id, array: false }, wanted);
-                                continue 'member;
+                            match cursor.token()? {
+                                b'"' => {
+                                    (here, node) = (Place { node: id, array: false }, wanted);
+                                    continue 'member;
+                                }
+                                b'}' => {
+                                    self.frames.pop();
+                                    self.push_object(wanted, start, cursor.offset())?;
+                                }
+                                _ => return cursor.unexpected(),
                             }
-                            self.frames.pop();
-                            self.push_object(wanted, start, cursor.offset())?;
                         }
                         b'[' => {
                             self.enter(here, cursor.offset() - 1)?;
@@ -425,13 +448,16 @@ impl<'p> Run<'p, '_> {
                 }
                 // What may stand behind a value: the next one, or the ends of what is around.
                 loop {
+                    if !here.array && cursor.next_key() {
+                        continue 'member;
+                    }
                     match cursor.token()? {
                         b',' if here.array => {
                             first = cursor.token()?;
                             child = Some(here.node);
                             continue 'value;
                         }
-                        b',' => continue 'member,
+                        b',' if cursor.token()? == b'"' => continue 'member,
                         b']' if here.array => {}
                         b'}' if !here.array => {}
                         _ => return cursor.unexpected(),
@@ -451,7 +477,11 @@ impl<'p> Run<'p, '_> {
     fn escaped_child(&mut self, cursor: Cursor<'_>, node: &Node, key: RawText) -> Read<Option<u32>> {
         let before = self.arena.len();
         self.decode(cursor, key)?;
-        let child = self.projection.child(node, self.arena.as_bytes(), before, self.arena.len());
+        let child = self.projection.child(
+            node,
+            self.arena.as_bytes().get(before..).unwrap_or_default(),
+            self.arena.len() - before,
+        );
         self.arena.truncate(before);
         Ok(child)
     }

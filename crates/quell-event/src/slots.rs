@@ -133,17 +133,19 @@ impl SlotTable {
     }
 
     /// Appends a value to a slot. Values past 2^32 are dropped; no record that passes the size limit has so many.
+    #[inline]
     pub fn push(&mut self, slot: usize, value: Scalar) {
-        self.mark(slot);
         let (Some(head), Ok(at)) = (self.heads.get_mut(slot), u32::try_from(self.entries.len())) else {
             return;
         };
-        if let Some(last) = self.entries.get_mut(head.last as usize) {
+        if head.epoch == self.epoch
+            && let Some(last) = self.entries.get_mut(head.last as usize)
+        {
             last.next = at;
+            head.last = at;
         } else {
-            head.first = at;
+            *head = Head { epoch: self.epoch, first: at, last: at };
         }
-        head.last = at;
         self.entries.push(Entry { value, next: NONE });
     }
 
@@ -181,5 +183,82 @@ impl SlotTable {
     #[must_use]
     pub fn first(&self, slot: usize) -> Option<Scalar> {
         self.values(slot).next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scalar, SlotTable, TextRef};
+    use quell_ir::Datum;
+
+    fn values(table: &SlotTable, slot: usize) -> Vec<Scalar> {
+        table.values(slot).collect()
+    }
+
+    #[test]
+    fn slots_keep_their_values_in_order_and_apart() {
+        let mut table = SlotTable::default();
+        table.begin(3);
+        for n in 0..10 {
+            table.push(n % 2, Scalar::Integer(i64::try_from(n).unwrap()));
+        }
+        assert_eq!(values(&table, 0), [0, 2, 4, 6, 8].map(Scalar::Integer));
+        assert_eq!(values(&table, 1), [1, 3, 5, 7, 9].map(Scalar::Integer));
+        assert_eq!(values(&table, 2), []);
+        assert_eq!((table.first(1), table.first(2), table.first(3)), (Some(Scalar::Integer(1)), None, None));
+        assert_eq!((table.is_known(1), table.is_known(2)), (true, false));
+        table.push(3, Scalar::Boolean(true)); // out of range: dropped
+        assert_eq!(values(&table, 3), []);
+    }
+
+    #[test]
+    fn a_slot_marked_as_empty_is_known_and_can_still_be_filled() {
+        let mut table = SlotTable::default();
+        table.begin(1);
+        table.mark(0);
+        assert!(table.is_known(0) && table.first(0).is_none());
+        table.push(0, Scalar::Boolean(true));
+        table.mark(0);
+        assert_eq!(values(&table, 0), [Scalar::Boolean(true)]);
+    }
+
+    #[test]
+    fn nothing_is_left_from_the_event_before_even_when_epochs_start_again() {
+        let mut table = SlotTable::default();
+        table.begin(2);
+        table.push(1, Scalar::Boolean(true));
+        table.epoch = u32::MAX - 1;
+        for _ in 0..4 {
+            table.begin(2);
+            assert!(!table.is_known(1) && table.first(1).is_none());
+            table.push(1, Scalar::Integer(7));
+            assert_eq!(values(&table, 1), [Scalar::Integer(7)]);
+        }
+    }
+
+    #[test]
+    fn a_walk_lets_the_table_grow() {
+        let mut table = SlotTable::default();
+        table.begin(2);
+        table.push(0, Scalar::Integer(1));
+        table.push(0, Scalar::Integer(2));
+        let mut walk = table.walk(0);
+        while let Some(value) = table.step(&mut walk) {
+            table.push(1, value);
+        }
+        assert_eq!(values(&table, 1), [1, 2].map(Scalar::Integer));
+        assert!(table.step(&mut table.walk(5)).is_none());
+    }
+
+    #[test]
+    fn texts_resolve_in_the_record_or_the_arena_and_never_panic() {
+        let text = |text: Option<TextRef>| text.unwrap().resolve("récord", "arena").to_owned();
+        assert_eq!(text(TextRef::record(3, 2)), "co");
+        assert_eq!(text(TextRef::arena(1, 4)), "rena");
+        assert_eq!(text(TextRef::record(2, 2)), "", "inside of a character");
+        assert_eq!(text(TextRef::arena(4, 9)), "", "past the end");
+        assert!(TextRef::record(usize::MAX, 0).is_none());
+        let object = Scalar::Object(TextRef::record(0, 1).unwrap());
+        assert!(matches!(object.datum("{", ""), Datum::Null));
     }
 }

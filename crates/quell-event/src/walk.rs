@@ -43,8 +43,7 @@ impl Run<'_, '_> {
             }
             unescape(self.cursor.text(key.start, key.end), &mut self.path)
                 .or_else(|at| error(key.start + at, ProjectionErrorKind::BadEscape))?;
-            self.cursor.colon()?;
-            let first = self.cursor.token()?;
+            let first = self.cursor.colon()?;
             self.value(first, depth)?;
             self.path.truncate(outer);
             match self.cursor.token()? {

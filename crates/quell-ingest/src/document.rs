@@ -5,6 +5,7 @@
 
 use crate::layout::Envelope;
 use crate::mapping::Mappings;
+use crate::tolerant;
 use crate::{Context, DecodeError, DecodeOptions, Decoder, Layout};
 use quell_event::{Event, EventState, FieldSet, Slot};
 use quell_ir::Datum;
@@ -48,8 +49,10 @@ impl DocumentDecoder {
     /// The document of a record: nested, its mapped keys sorted, event data in the record's order. An ECS record is its own
     /// document.
     ///
+    /// Of an ECS record, what is no JSON within it stands in the document as text, and so does what nests too deeply.
+    ///
     /// # Errors
-    /// Where the record is no JSON object, or nests deeper than 127.
+    /// Where the record is no JSON object.
     pub fn document(&self, record: &str, context: &Context) -> Result<Map<String, Value>, DecodeError> {
         let Some(envelope) = self.layout.envelope() else { return parse(record) };
         let mut state = EventState::default();
@@ -79,7 +82,7 @@ impl DocumentField {
     fn value(&self, event: &mut Event<'_>) -> Option<Value> {
         let values = event.values(self.slot);
         let mut list: Vec<Value> = values.iter().map(json).filter(|value| !value.is_null()).collect();
-        list.extend(values.objects().filter_map(|object| serde_json::from_str(object).ok()));
+        list.extend(values.objects().filter_map(|object| parse(object).ok()).map(Value::Object));
         match list.len() {
             0 => None,
             1 if !self.list => list.pop(),
@@ -100,13 +103,17 @@ fn json(datum: Datum<'_>) -> Value {
 }
 
 fn parse(record: &str) -> Result<Map<String, Value>, DecodeError> {
-    serde_json::from_str(record).map_err(|error| {
+    serde_json::from_str(record).or_else(|error| {
+        // What no rule reads may be anything: an alert is not lost by it.
+        if let Some(document) = tolerant::document(record) {
+            return Ok(document);
+        }
         // serde_json counts lines and columns from 1.
         let lines = record.split_inclusive('\n').take(error.line().saturating_sub(1));
         let offset = lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
         let message = error.to_string();
         let message = message.split_once(" at line").map_or(message.as_str(), |(message, _)| message);
-        DecodeError { offset, message: message.to_owned() }
+        Err(DecodeError { offset, message: message.to_owned() })
     })
 }
 

@@ -7,14 +7,15 @@ pub mod format;
 pub mod layout;
 mod mapping;
 pub mod source;
+mod tolerant;
 
 pub use context::Context;
 pub use decode::{DecodeError, DecodeOptions, Decoder};
 pub use document::DocumentDecoder;
+pub use format::{FORMATS, Format, RecordReader, UnknownFormat, format_named};
 pub use layout::Layout;
 pub use mapping::{MappingError, mapping_errors};
-pub use format::{FORMATS, Format, RecordReader, UnknownFormat, format_named};
 pub use source::{
-    Batch, Discovery, Input, InputWarning, Limits, Loss, OpenOptions, Opened, SourceFile, WarningLog, discover, open,
-    reread,
+    Batch, Discovery, Input, InputWarning, Limits, Loss, OpenOptions, Opened, SourceFile, WarningLog,
+    discover, open, reread,
 };

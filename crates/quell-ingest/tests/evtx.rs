@@ -227,7 +227,8 @@ fn a_file_that_is_cut_off_gives_what_lies_before_its_end() {
     let (bytes, whole) = sample(&folder);
     let places = walk(&bytes);
     let size = |n: usize| number(&bytes, places[n] as usize + 4, 4);
-    for len in (1..bytes.len()).step_by(997) {
+    let chunks = (HEADER..bytes.len()).step_by(CHUNK);
+    for len in (1..bytes.len()).step_by(997).chain(chunks) {
         let read = read_bytes(&bytes[..len]);
         let before = (0..places.len()).filter(|n| places[*n] + size(*n) <= len as u64).count();
         let texts = read.texts();

@@ -439,6 +439,16 @@ fn inputs_are_sorted_and_found_once_whatever_the_order_of_arguments() {
 }
 
 #[test]
+fn an_empty_folder_is_named_and_costs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    let found = discover(&[folder.path()]);
+    let warnings: Vec<String> = found.warnings.kept().iter().map(ToString::to_string).collect();
+    assert_eq!(warnings, [format!("{}: no file in this folder", folder.path().display())]);
+    assert_eq!(found.warnings.total_of(Loss::Nothing), 1);
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     let folder = folder(&[("a", b"")]);
     let found =

@@ -187,7 +187,9 @@ impl Relation {
     /// The relation of that word.
     #[must_use]
     pub fn of(word: &str) -> Option<Relation> {
-        [Relation::Event, Relation::Child, Relation::Descendant].into_iter().find(|known| known.as_str() == word)
+        [Relation::Event, Relation::Child, Relation::Descendant]
+            .into_iter()
+            .find(|known| known.as_str() == word)
     }
 }
 

@@ -197,6 +197,22 @@ fn a_broken_line_costs_no_other_line() {
 }
 
 #[test]
+fn a_line_that_is_cut_off_costs_no_line_behind_it() {
+    let good = |id: &str| exported(id, &json!({})).to_string();
+    for cut in
+        ["{\"rule_id\":", "{\"rule_id\": \"x\"", "{\"rule_id\": \"x\",", "{\"a\": [", "{\"a\": \"x", "{"]
+    {
+        let text = format!("{}\n{cut}\n{}\n{cut}\r\n{}\n{cut}", good("r-1"), good("r-2"), good("r-3"));
+        let set = load(&[("a.ndjson", &text)]);
+        let ids: Vec<&str> = set.rules.iter().map(|rule| rule.id.as_str()).collect();
+        assert_eq!(ids, ["r-1", "r-2", "r-3"], "{cut}");
+        let lines: Vec<String> =
+            places(&set.findings).iter().map(|place| place.split(':').nth(1).unwrap().to_owned()).collect();
+        assert_eq!(lines, ["2", "4", "6"], "{cut}: {:?}", places(&set.findings));
+    }
+}
+
+#[test]
 fn a_bare_query_is_named_by_its_file_and_known_by_its_text() {
     let set = load(&[
         ("Port scan.eql", "// finds a scan\nprocess where true\n"),

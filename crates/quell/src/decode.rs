@@ -46,7 +46,8 @@ pub fn decode<P: AsRef<Path>>(
                 continue;
             }
         };
-        let facts = InputFacts { path: Arc::clone(&file.path), format: input.format, rereadable: input.rereadable };
+        let facts =
+            InputFacts { path: Arc::clone(&file.path), format: input.format, rereadable: input.rereadable };
         let layout = input.format.layout();
         let decoder = decoders.entry(layout).or_insert_with(|| DocumentDecoder::new(layout, &decode_options));
         while input.next_batch(&mut batch) {
@@ -84,7 +85,21 @@ fn in_range(document: &Map<String, Value>, options: &ScanOptions) -> bool {
     if options.since.is_none() && options.until.is_none() {
         return true;
     }
-    let time = document.get("@timestamp").and_then(Value::as_str);
-    let Some(time) = time.and_then(|text| quell_ir::date::date_of(Datum::Text(text))) else { return false };
+    let Some(time) = document.get("@timestamp").and_then(time_of) else { return false };
     options.since.is_none_or(|since| time >= since) && options.until.is_none_or(|until| time < until)
+}
+
+/// The first time in a value, as a scan reads it.
+fn time_of(value: &Value) -> Option<i64> {
+    let datum = match value {
+        Value::Array(list) => return list.iter().find(|value| !value.is_null()).and_then(time_of),
+        Value::String(text) => Datum::Text(text),
+        Value::Number(number) => number
+            .as_i64()
+            .map(Datum::Integer)
+            .or_else(|| number.as_u64().map(Datum::Unsigned))
+            .or_else(|| number.as_f64().map(Datum::Float))?,
+        Value::Null | Value::Bool(_) | Value::Object(_) => return None,
+    };
+    quell_ir::date::date_of(datum)
 }

@@ -2,7 +2,9 @@
 
 use quell_engine::{Alert, Member, alert_document};
 use quell_event::{RecordRef, RecordText};
-use quell_ingest::{Context, DecodeError, DecodeOptions, DocumentDecoder, Format, Layout, SourceFile, reread};
+use quell_ingest::{
+    Context, DecodeError, DecodeOptions, DocumentDecoder, Format, Layout, SourceFile, reread,
+};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -70,7 +72,8 @@ impl<'r> Documents<'r> {
     /// # Errors
     /// Where a record cannot be had again.
     pub fn events(&mut self, alert: &Alert) -> Result<Vec<Option<Map<String, Value>>>, DocumentError> {
-        let document = |member: &Option<Member>| member.as_ref().map(|one| self.event(&one.record)).transpose();
+        let document =
+            |member: &Option<Member>| member.as_ref().map(|one| self.event(&one.record)).transpose();
         alert.members.iter().map(document).collect()
     }
 
@@ -91,6 +94,8 @@ impl<'r> Documents<'r> {
         let layout = format.layout();
         let decoder =
             self.decoders.entry(layout).or_insert_with(|| DocumentDecoder::new(layout, self.options));
-        decoder.document(text, &Context::new()).map_err(|error| DocumentError::Undecodable { path: path(), error })
+        decoder
+            .document(text, &Context::new())
+            .map_err(|error| DocumentError::Undecodable { path: path(), error })
     }
 }

@@ -23,22 +23,23 @@ mod scan;
 pub use decode::{Decoded, decode};
 pub use documents::{DocumentError, Documents};
 pub use pipeline::{NoProgress, Progress, Seen};
-pub use query::{QueryError, QueryOptions, query};
+pub use query::{ELASTICSEARCH_SIZE, QueryError, QueryOptions, query};
 pub use scan::{NotRun, Report, Scan, ScanOptions, Stats};
 
 pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition};
 pub use quell_eql::{Dialect, format_source};
 pub use quell_event::EcsSchema;
 pub use quell_ingest::{InputWarning, Loss, WarningLog};
-pub use quell_ir::diagnostic::{did_you_mean, near_names};
 pub use quell_ir::Value as Constant;
+pub use quell_ir::diagnostic::{did_you_mean, near_names};
 pub use quell_ir::logic::{Query, Sharding};
 pub use quell_ir::{Code, Diagnostic, FieldType, Schema, Severity, Span};
 pub use quell_rules::{
-    Checked, CompileOptions, EmbeddedSet, FileFinding, Language, Outcome, Rule, RuleFormat, RuleKind, RuleSet,
-    RuleSeverity, RuleSpec, Selection, check, compile_rule, report,
+    Checked, CompileOptions, EmbeddedSet, FileFinding, Language, Outcome, Rule, RuleFormat, RuleKind,
+    RuleSet, RuleSeverity, RuleSpec, Selection, check, compile_rule, report,
 };
 
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// The fields that rules may name: ECS, and what Elastic's integrations add to it.
@@ -46,6 +47,13 @@ use std::sync::LazyLock;
 pub fn schema() -> &'static EcsSchema {
     static SCHEMA: LazyLock<EcsSchema> = LazyLock::new(EcsSchema::new);
     &SCHEMA
+}
+
+/// The files that `paths` name, as a scan would read them; standard input is none.
+#[must_use]
+pub fn input_files<P: AsRef<Path>>(paths: &[P]) -> Vec<PathBuf> {
+    let files = quell_ingest::discover(paths).files.into_iter();
+    files.filter(|file| !file.standard_input).map(|file| file.path.to_path_buf()).collect()
 }
 
 /// The names of the input formats, as [`ScanOptions::input_format`] takes them.

@@ -123,7 +123,8 @@ pub(crate) fn drive<W: Work>(
         workers.into_iter().map(|worker| drive.work(worker)).collect()
     } else {
         std::thread::scope(|scope| {
-            let threads: Vec<_> = workers.into_iter().map(|worker| scope.spawn(|| drive.work(worker))).collect();
+            let threads: Vec<_> =
+                workers.into_iter().map(|worker| scope.spawn(|| drive.work(worker))).collect();
             // A worker that panicked is a fault of ours: it is passed on, not swallowed.
             threads
                 .into_iter()

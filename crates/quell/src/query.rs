@@ -2,11 +2,14 @@
 
 use crate::pipeline::Progress;
 use crate::scan::{Report, Scan, ScanOptions};
-use quell_engine::ResultLimit;
+use quell_engine::{ResultLimit, ResultPosition};
 use quell_eql::Dialect;
 use quell_ir::Diagnostic;
 use quell_rules::{CompileOptions, FileFinding, Rule};
 use std::path::Path;
+
+/// How many results Elasticsearch gives unless told otherwise; quell gives as many with `strict_elasticsearch`.
+pub const ELASTICSEARCH_SIZE: u64 = 10;
 
 /// What the search API takes beside the query. Source: Elasticsearch's "EQL search API".
 #[derive(Clone, Debug, Default)]
@@ -15,7 +18,7 @@ pub struct QueryOptions {
     pub scan: ScanOptions,
     /// The field of the category, `event.category` by default.
     pub event_category_field: Option<String>,
-    /// The most results; all by default, where Elasticsearch gives 10.
+    /// The most results; all by default, where Elasticsearch gives [`ELASTICSEARCH_SIZE`].
     pub size: Option<ResultLimit>,
     /// The dialect.
     pub dialect: Dialect,
@@ -45,7 +48,9 @@ pub fn query<P: AsRef<Path>>(
     rule.overrides.event_category.clone_from(&options.event_category_field);
     let compile = CompileOptions { dialect: Some(options.dialect), ..*compile };
     // A query asks all events; index patterns belong to rules.
-    let scan_options = ScanOptions { any_index: true, limit: options.size, ..options.scan.clone() };
+    let as_elasticsearch = ResultLimit { size: ELASTICSEARCH_SIZE, position: ResultPosition::Tail };
+    let limit = options.size.or(compile.strict_elasticsearch.then_some(as_elasticsearch));
+    let scan_options = ScanOptions { any_index: true, limit, ..options.scan.clone() };
     let scan = Scan::new(vec![rule], &compile, scan_options);
     if let Some(not_run) = scan.not_run().first() {
         return Err(QueryError::NotRunYet(not_run.reason.clone()));

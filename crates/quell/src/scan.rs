@@ -3,7 +3,9 @@
 use crate::documents::Documents;
 use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
 use jiff::tz::TimeZone;
-use quell_engine::{Alert, Engine, EngineOptions, EngineRule, Hit, MatchStats, Matcher, ResultLimit, correlate};
+use quell_engine::{
+    Alert, Engine, EngineOptions, EngineRule, Hit, MatchStats, Matcher, ResultLimit, correlate,
+};
 use quell_event::{EventState, Position, RecordRef, RecordText, Slot};
 use quell_ingest::{
     Batch, Context, DecodeOptions, Decoder, Format, Layout, OpenOptions, SourceFile, WarningLog, discover,
@@ -114,7 +116,8 @@ impl Scan {
             }
         }
         let (engine, refused) = Engine::new(runnable, &engine_options(&options));
-        not_run.extend(refused.into_iter().map(|rule| NotRun { rule: rule.rule, reason: rule.reason.into() }));
+        not_run
+            .extend(refused.into_iter().map(|rule| NotRun { rule: rule.rule, reason: rule.reason.into() }));
         Scan { engine, options, not_run, findings }
     }
 
@@ -163,8 +166,10 @@ impl Scan {
         report.stats.candidates = matched.candidates;
         report.stats.hits_without_time = matched.without_time;
         report.stats.keys_cut = matched.keys_cut;
-        report.alerts =
-            correlate(&self.engine, hits).into_iter().filter_map(|found| Alert::new(&self.engine, found)).collect();
+        report.alerts = correlate(&self.engine, hits)
+            .into_iter()
+            .filter_map(|found| Alert::new(&self.engine, found))
+            .collect();
         report.hits_by_rule = self.engine.rules().cloned().zip(matched.hits.iter().copied()).collect();
         report.stats.elapsed = started.elapsed();
         report
@@ -240,7 +245,10 @@ impl<'s> MatchWork<'s> {
             decoders,
             context: Context::default(),
             state: EventState::default(),
-            timestamp: scan.engine.fields().get(scan.options.timestamp_field.as_deref().unwrap_or("@timestamp")),
+            timestamp: scan
+                .engine
+                .fields()
+                .get(scan.options.timestamp_field.as_deref().unwrap_or("@timestamp")),
             since: scan.options.since,
             until: scan.options.until,
             hits: Vec::new(),

@@ -44,7 +44,8 @@ fn both(rules: Vec<Rule>) -> Both {
             }
         }
     }
-    let (engine, refused) = Engine::new(runnable, &EngineOptions { any_index: true, ..EngineOptions::default() });
+    let (engine, refused) =
+        Engine::new(runnable, &EngineOptions { any_index: true, ..EngineOptions::default() });
     assert!(refused.is_empty(), "{:?}", refused.first());
     let trees = engine
         .rules()
@@ -63,7 +64,11 @@ impl Both {
     }
 
     /// Which rules the engine and the reference see in each record; panics at the first difference.
-    fn compare(&self, layout: Layout, records: &[(String, serde_json::Map<String, serde_json::Value>)]) -> usize {
+    fn compare(
+        &self,
+        layout: Layout,
+        records: &[(String, serde_json::Map<String, serde_json::Value>)],
+    ) -> usize {
         let decoder = self.decoder(layout);
         let mut matcher = self.engine.matcher();
         let mut state = EventState::default();
@@ -73,7 +78,8 @@ impl Both {
             let context = Context::new();
             let mut event = decoder.decode(text, &mut state, &context).unwrap();
             let mut hits = Vec::new();
-            let mut record = || RecordRef { source: 0, position: Position::default(), text: RecordText::Owned("".into()) };
+            let mut record =
+                || RecordRef { source: 0, position: Position::default(), text: RecordText::Owned("".into()) };
             matcher.match_event(&mut event, &mut record, &mut hits);
             let mut by_engine: Vec<u32> = hits.iter().map(|hit| hit.rule).collect();
             by_engine.sort_unstable();
@@ -158,7 +164,7 @@ fn public_rules_on_real_events_agree() {
                 // Process starts are what most rules ask for: more of those than of the rest.
                 let start = ["\"EventID\":1,", "\"event_id\":1,", "4688"].iter().any(|id| text.contains(id));
                 let every = if layout == Layout::Evtx { 16 } else { 400 };
-                if seen % every == 0 || (start && seen % (every / 8) == 0) {
+                if seen.is_multiple_of(every) || (start && seen.is_multiple_of(every / 8)) {
                     raw.push((text.to_owned(), documents.document(text, &Context::new()).unwrap()));
                 }
             }
@@ -166,8 +172,10 @@ fn public_rules_on_real_events_agree() {
         // As it was recorded, with fields made when they are asked for ...
         found += both.compare(layout, &raw);
         // ... and as the ECS document that `decode` prints.
-        let ecs: Vec<_> =
-            raw.into_iter().map(|(_, document)| (serde_json::to_string(&document).unwrap(), document)).collect();
+        let ecs: Vec<_> = raw
+            .into_iter()
+            .map(|(_, document)| (serde_json::to_string(&document).unwrap(), document))
+            .collect();
         both.compare(Layout::Ecs, &ecs);
         records += ecs.len();
     }

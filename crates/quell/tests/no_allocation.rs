@@ -46,16 +46,17 @@ fn an_event_that_hits_nothing_allocates_nothing() {
             texts.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());
         }
         let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
-        let decoder =
-            Decoder::with_subtrees(layout, engine.fields(), &|slot| engine.subtree(slot), &DecodeOptions::default());
+        let decoder = Decoder::with_subtrees(
+            layout,
+            engine.fields(),
+            &|slot| engine.subtree(slot),
+            &DecodeOptions::default(),
+        );
         let (context, mut state) = (Context::new(), EventState::default());
         let mut matcher = engine.matcher();
         let mut hits = Vec::new();
-        let mut record = || RecordRef {
-            source: 0,
-            position: Position::default(),
-            text: RecordText::Reread(0),
-        };
+        let mut record =
+            || RecordRef { source: 0, position: Position::default(), text: RecordText::Reread(0) };
         let mut quiet = 0;
         for pass in 0..3 {
             for line in &lines {

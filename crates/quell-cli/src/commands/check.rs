@@ -121,6 +121,9 @@ fn about(checked: &Checked) -> String {
             parts.push(format!("{} {what}", count(n as u64)));
         }
     }
+    if !set.without_rules.is_empty() {
+        parts.push(format!("{} without a rule", counted(set.without_rules.len() as u64, "file", "files")));
+    }
     let ends = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
     format!(" in {rules} of {files}{ends}")
 }

@@ -82,5 +82,6 @@ fn tell(console: &Console, decoded: &quell::Decoded) {
         summary::tell_unread(console, &decoded.warnings);
     } else {
         let _ = summary::write_unread(&mut console.err(), &decoded.warnings);
+        let _ = summary::write_interrupted(&mut console.err(), interrupt::asked());
     }
 }

@@ -16,8 +16,8 @@ use crate::summary;
 use crate::units::counted;
 use clap::Args;
 use quell::{
-    Alert, CompileOptions, Constant, Dialect, QueryError, QueryOptions, Report, ResultLimit, ResultPosition,
-    ScanOptions,
+    Alert, CompileOptions, Constant, Dialect, ELASTICSEARCH_SIZE, QueryError, QueryOptions, Report,
+    ResultLimit, ResultPosition, ScanOptions,
 };
 use serde_json::{Map, Value, json};
 use std::io::{self, Write as _};
@@ -135,10 +135,11 @@ impl Query {
             Position::Head => ResultPosition::Head,
             Position::Tail => ResultPosition::Tail,
         };
+        let size = self.size.or(self.strict_elasticsearch.then_some(ELASTICSEARCH_SIZE));
         Ok(QueryOptions {
             scan,
             dialect: self.dialect,
-            size: self.size.map(|size| ResultLimit { size, position }),
+            size: size.map(|size| ResultLimit { size, position }),
             event_category_field: Some(self.event_category_field.clone()),
         })
     }
@@ -254,4 +255,5 @@ fn summarize(console: &Console, report: &Report) {
     let _ = writeln!(err, "{BOLD}{results}{BOLD:#}");
     let _ = summary::write_work(&mut err, &report.stats);
     let _ = summary::write_unread(&mut err, &report.warnings);
+    let _ = summary::write_interrupted(&mut err, report.interrupted);
 }

@@ -12,6 +12,7 @@ use crate::plain_text::escape;
 use crate::progress::Bar;
 use crate::rule_options::RuleOptions;
 use crate::summary::{self, Shown, Told};
+use crate::write_targets;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
 use quell::{Alert, Report, RuleSeverity, ScanOptions};
@@ -122,6 +123,7 @@ impl Scan {
 
     /// Files are opened before the work begins: a scan of an hour should not end with "permission denied".
     fn open_files(&self) -> Result<Vec<(Kind, PathBuf, File)>, Failure> {
+        write_targets::check(&self.write, &self.input_paths.paths)?;
         let open = |to: &WriteTo| match File::create(&to.path) {
             Ok(file) => Ok((to.kind, to.path.clone(), file)),
             Err(error) => Err(Failure::output(&to.path.display().to_string(), &error)),

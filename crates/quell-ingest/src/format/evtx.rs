@@ -20,8 +20,9 @@
 //! gets `_1`. An event may have `"UserData": {"LogFileCleared": {…}}` in place of `EventData`.
 //!
 //! A file is a header of 4 KiB and chunks of 64 KiB, each with a header, checksums and a table of names of its own; so a
-//! chunk can be read whatever happened to the rest. The file header's count of chunks is not relied on. Chunks that hold
-//! zeros only are reserved space, and those whose header alone is zeroed were cleared by Windows.
+//! chunk can be read whatever happened to the rest. The file header's count of chunks only tells that a file was cut
+//! between two of them. Chunks that hold zeros only are reserved space, and those whose header alone is zeroed were
+//! cleared by Windows.
 
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -82,6 +83,7 @@ impl Format for Evtx {
             buffer: Vec::new(),
             offset: 0,
             chunk: 0,
+            counted: None,
             started: false,
             ended: false,
         })
@@ -98,6 +100,8 @@ struct ChunkReader {
     offset: u64,
     /// The number of the buffer's chunk, from 0.
     chunk: u64,
+    /// How many chunks an intact file header counts, until the end of the file has been held against it.
+    counted: Option<u64>,
     started: bool,
     ended: bool,
 }
@@ -156,7 +160,11 @@ impl ChunkReader {
         }
         if self.buffer.len() < FILE_HEADER_BYTES {
             self.warn(batch, Code::EVTX_CUT_OFF, Loss::Records, "the file ends inside its header".to_owned());
-        } else if !EvtxFileHeader::from_bytes(&self.buffer).is_ok_and(|header| header.validate_checksum()) {
+        } else if let Ok(header) = EvtxFileHeader::from_bytes(&self.buffer)
+            && header.validate_checksum()
+        {
+            self.counted = Some(header.chunk_count.into());
+        } else {
             let message = "the file header is damaged; the chunks are read all the same".to_owned();
             self.warn(batch, Code::EVTX_HEADER_DAMAGED, Loss::Nothing, message);
         }
@@ -168,6 +176,13 @@ impl ChunkReader {
         // A magic that starts in this chunk's last bytes is to be seen whole.
         self.fill(batch, CHUNK_BYTES + CHUNK_MAGIC.len() - 1);
         if self.buffer.is_empty() {
+            if let Some(counted) = self.counted.take().filter(|counted| *counted > self.chunk) {
+                let message = format!(
+                    "the file ends after {} of the {counted} chunks that its header counts",
+                    self.chunk
+                );
+                self.warn(batch, Code::EVTX_CUT_OFF, Loss::Records, message);
+            }
             return false;
         }
         let place = self.buffer.get(..CHUNK_BYTES).unwrap_or(&self.buffer);

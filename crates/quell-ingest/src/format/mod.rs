@@ -152,6 +152,12 @@ mod tests {
             ("byte order mark", [b"\xef\xbb\xbf", SYSMON.as_bytes()].concat(), Some("windows-json")),
             ("blank lines first", format!("\r\n \n{SYSMON}\r\n").into(), Some("windows-json")),
             ("damaged lines first", format!("{{\"half\n\u{0}\u{1}\n{SYSMON}\n").into(), Some("windows-json")),
+            ("many blank lines first", format!("{}{ECS}\n", "\n".repeat(9_000)).into(), Some("ecs-json")),
+            (
+                "many damaged lines first",
+                format!("{}{ECS}\n", "# note\n".repeat(900)).into(),
+                Some("ecs-json"),
+            ),
             (
                 "invalid UTF-8 inside",
                 [b"{\"a\":\"\xff\"}\n", SYSMON.as_bytes()].concat(),

@@ -10,8 +10,8 @@ pub struct Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// How many lines are looked at, damaged and blank ones included.
-    const LINES: usize = 64;
+    /// How many objects are looked at. Blank and damaged lines are passed, however many come first.
+    const OBJECTS: usize = 64;
 
     /// The sample of an input that starts with `bytes`, or is them where they are `complete`.
     #[must_use]
@@ -21,7 +21,7 @@ impl<'a> Sample<'a> {
             return sample;
         }
         let mut rest = sample.text();
-        for _ in 0..Sample::LINES {
+        while sample.objects.len() < Sample::OBJECTS {
             let Some(end) = memchr(b'\n', rest).or((complete && !rest.is_empty()).then_some(rest.len()))
             else {
                 break;

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use quell_ir::Code;
+use same_file::Handle;
 use walkdir::WalkDir;
 
 use super::file::{Origin, SourceFile};
@@ -22,7 +23,7 @@ pub struct Discovery {
 }
 
 /// The inputs that `paths` name: files; folders with all that is below them; patterns with `*`, `?`, `[…]` and `**`
-/// where no file has that name; `-` for standard input.
+/// where no file has that name; `-` for standard input. The file that this process's standard output goes to is left out.
 ///
 /// A file that several paths lead to, also through links, is read once, under the first of its names (without `..` where
 /// there is one). Neither the order of the arguments nor that of the folders matters. In a folder every regular file is
@@ -31,7 +32,8 @@ pub fn discover<P: AsRef<Path>>(paths: &[P]) -> Discovery {
     let mut arguments: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
     arguments.sort_by(|a, b| compare(a, b));
     arguments.dedup();
-    let mut search = Search { found: BTreeMap::new(), warnings: WarningLog::default() };
+    let mut search =
+        Search { found: BTreeMap::new(), output: output_file(), warnings: WarningLog::default() };
     for argument in &arguments {
         if *argument != Path::new(STANDARD_INPUT) {
             search.argument(argument);
@@ -64,13 +66,24 @@ fn prefer(a: &Path, b: &Path) -> std::cmp::Ordering {
 struct Search {
     /// The inputs by their canonical paths.
     found: BTreeMap<PathBuf, SourceFile>,
+    output: Option<Handle>,
     warnings: WarningLog,
+}
+
+/// The regular file that standard output goes to.
+fn output_file() -> Option<Handle> {
+    Handle::stdout().ok().filter(|output| output.as_file().metadata().is_ok_and(|data| data.is_file()))
 }
 
 impl Search {
     fn argument(&mut self, path: &Path) {
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => self.folder(path, &mut HashSet::new()),
+            Ok(metadata) if metadata.is_dir() => {
+                let before = self.warnings.total();
+                if !self.folder(path, &mut HashSet::new()) && self.warnings.total() == before {
+                    self.warn(Code::EMPTY_INPUT, path, Loss::Nothing, "no file in this folder");
+                }
+            }
             Ok(metadata) => self.add(path, Origin::Named, &metadata),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match pattern(path) {
                 Some(pattern) => self.pattern(path, pattern),
@@ -113,15 +126,18 @@ impl Search {
 
     fn matched(&mut self, path: &Path, visited: &mut HashSet<PathBuf>) {
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => self.folder(path, visited),
+            Ok(metadata) if metadata.is_dir() => {
+                self.folder(path, visited);
+            }
             Ok(metadata) if metadata.is_file() => self.add(path, Origin::Found, &metadata),
             Ok(_) => self.not_a_file(path),
             Err(error) => self.skipped_link(path, &error),
         }
     }
 
-    /// Takes every regular file below `folder`. A folder in `visited` was searched before under another name.
-    fn folder(&mut self, folder: &Path, visited: &mut HashSet<PathBuf>) {
+    /// Takes every regular file below `folder`, and says whether there was any. A folder in `visited` was searched before under another name.
+    fn folder(&mut self, folder: &Path, visited: &mut HashSet<PathBuf>) -> bool {
+        let mut any = false;
         let mut entries = WalkDir::new(folder)
             .follow_links(true)
             .sort_by(|a, b| a.file_name().cmp(b.file_name()))
@@ -140,6 +156,7 @@ impl Search {
                     entries.skip_current_dir();
                 }
             } else if entry.file_type().is_file() {
+                any = true;
                 match entry.metadata() {
                     Ok(metadata) => self.add(entry.path(), Origin::Found, &metadata),
                     Err(error) => self.walk_failed(folder, &error),
@@ -148,6 +165,7 @@ impl Search {
                 self.not_a_file(entry.path());
             }
         }
+        any
     }
 
     fn walk_failed(&mut self, folder: &Path, error: &walkdir::Error) {
@@ -177,6 +195,14 @@ impl Search {
     }
 
     fn add(&mut self, path: &Path, origin: Origin, metadata: &fs::Metadata) {
+        if metadata.is_file()
+            && let Some(output) = &self.output
+            && Handle::from_path(path).is_ok_and(|file| file == *output)
+        {
+            let loss = if origin == Origin::Named { Loss::Input } else { Loss::Nothing };
+            self.warn(Code::INPUT_IS_OUTPUT, path, loss, "standard output goes there, so it is not read");
+            return;
+        }
         let file = SourceFile {
             path: path.into(),
             origin,

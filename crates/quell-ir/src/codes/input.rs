@@ -20,7 +20,12 @@ A pipe that is named on the command line is read.";
     LINK_LOOP = "W0405" Note "link to a folder above"
 "A symbolic link leads back to a folder that it stands in. It was not followed; nothing is lost by that.";
     EMPTY_INPUT = "W0406" Note "empty input"
-"The file holds no byte, or only blank lines.";
+"The file holds no byte, or only blank lines, or the folder holds no file.";
+    INPUT_IS_OUTPUT = "W0407" Note "input is the output"
+"Standard output goes to this file, so it was not read: what is printed would be read and printed again, without end.
+One that was named on the command line makes the exit code 2.
+
+    quell decode logs/ > logs/events.ndjson";
     RECORD_NOT_JSON = "W0410" Warning "record is not a JSON object"
 "The line is cut off, holds something else than one JSON object, or is nested too deeply. It was skipped and counted;
 every other record was read.
@@ -46,7 +51,8 @@ known. The other chunks were read.";
     EVTX_RECORD_DAMAGED = "W0433" Warning "EVTX record is damaged"
 "The record could not be read. It was skipped and counted; every other record was read.";
     EVTX_CUT_OFF = "W0434" Warning "EVTX file is cut off"
-"The file ends inside a chunk. The records that lie before its end were read.";
+"The file ends inside a chunk, or has fewer chunks than its header counts. The records that lie before its end were
+read.";
     RECORD_TOO_LONG = "W0501" Warning "record too long"
 "The record is longer than the limit, 16 MiB by default. It was skipped without being held in memory, and counted.";
 }

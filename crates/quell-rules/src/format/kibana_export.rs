@@ -9,7 +9,7 @@ use crate::node::{Content, Node};
 use crate::object;
 use crate::rule::Origin;
 use crate::schema::shortened;
-use quell_ir::{Code, Diagnostic};
+use quell_ir::{Code, Diagnostic, Span};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -81,13 +81,19 @@ pub(super) fn read(origin: &Arc<Origin>) -> Reading {
             }
             Ok(None) => break,
             Err((message, span)) => {
-                reading.findings.push(Diagnostic::new(Code::MALFORMED_JSON, message).at(span));
-                // On with the next line that starts an object.
-                let from = (span.end as usize).max(at + 1);
-                let rest = text.as_bytes().get(from..).unwrap_or_default();
-                let next = rest.windows(2).position(|pair| pair == b"\n{");
-                match next {
-                    Some(next) => at = from + next + 1,
+                let start = at + text.get(at..).map_or(0, |rest| rest.len() - rest.trim_start().len());
+                let line_end = next_object(text, start + 1);
+                // Of a line that is cut off the next line is no part, though JSON would let it be.
+                let cut_off = line_end
+                    .filter(|end| text.as_bytes().get(start) == Some(&b'{') && *end <= span.start as usize);
+                let finding = match cut_off {
+                    Some(end) => Diagnostic::new(Code::MALFORMED_JSON, "the line ends within its object")
+                        .at(Span::new(end, end)),
+                    None => Diagnostic::new(Code::MALFORMED_JSON, message).at(span),
+                };
+                reading.findings.push(finding);
+                match cut_off.or_else(|| next_object(text, (span.end as usize).max(at + 1))) {
+                    Some(end) => at = end + 1,
                     None => break,
                 }
             }
@@ -95,6 +101,11 @@ pub(super) fn read(origin: &Arc<Origin>) -> Reading {
     }
     report(rules, &mut reading);
     reading
+}
+
+/// The end of the first line behind `from` after which a line starts with an object.
+fn next_object(text: &str, from: usize) -> Option<usize> {
+    text.as_bytes().get(from..)?.windows(2).position(|pair| pair == b"\n{").map(|at| from + at)
 }
 
 fn take(node: Node, origin: &Arc<Origin>, reading: &mut Reading, rules: &mut u64) {

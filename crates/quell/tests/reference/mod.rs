@@ -6,7 +6,9 @@
 
 pub mod random;
 
-use quell_eql::ast::{ArithmeticOp, Body, Call, CompareOp, Expr, ExprKind, Field, FieldMark, MatchOp, Query, Segment};
+use quell_eql::ast::{
+    ArithmeticOp, Body, Call, CompareOp, Expr, ExprKind, Field, FieldMark, MatchOp, Query, Segment,
+};
 use quell_ir::{FieldType, Schema, Value};
 use serde_json::{Map, Value as Json};
 use std::cmp::Ordering;
@@ -63,14 +65,18 @@ impl Reference<'_> {
             ExprKind::Compare { op: CompareOp::NotEqual, left, right } => {
                 !self.equality(left, right, document, scope)
             }
-            ExprKind::Compare { op: CompareOp::Equal, left, right } => self.equality(left, right, document, scope),
+            ExprKind::Compare { op: CompareOp::Equal, left, right } => {
+                self.equality(left, right, document, scope)
+            }
             ExprKind::In { operand, negated, folded, list, .. } => {
                 // A list is an `or` of equalities.
                 let found = list.iter().any(|member| {
                     self.some_combination(&[operand, member], document, scope, &|choice| {
                         let (left, right) = (self.value(operand, choice), self.value(member, choice));
                         if *folded {
-                            let (Some(a), Some(b)) = (text_of(&left), text_of(&right)) else { return V::Null };
+                            let (Some(a), Some(b)) = (text_of(&left), text_of(&right)) else {
+                                return V::Null;
+                            };
                             return V::Boolean(fold(&a) == fold(&b));
                         }
                         compare(CompareOp::Equal, &left, &right, self.kind(operand), self.kind(member))
@@ -174,7 +180,8 @@ impl Reference<'_> {
     fn elements(&self, field: &Field, document: &Json, scope: &Choice<'_>) -> Vec<V> {
         if field.mark == FieldMark::Variable {
             let (name, rest) = variable_path(field);
-            let Some((_, Element::Object(json))) = scope.iter().rev().find(|(bound, _)| *bound == name) else {
+            let Some((_, Element::Object(json))) = scope.iter().rev().find(|(bound, _)| *bound == name)
+            else {
                 return Vec::new();
             };
             let found: Vec<&Json> = if rest.is_empty() { flatten(json) } else { leaves(json, &rest) };
@@ -260,8 +267,10 @@ impl Reference<'_> {
                 let matched = patterns.iter().any(|pattern| {
                     let Value::Text(pattern) = &pattern.value else { return false };
                     match op {
-                        MatchOp::Seq | MatchOp::LikeFolded => glob(&fold(pattern), &fold(&text)),
-                        MatchOp::Like => glob(&pattern.chars().collect::<Vec<_>>(), &text.chars().collect::<Vec<_>>()),
+                        MatchOp::Seq | MatchOp::LikeFolded => glob(fold(pattern), fold(&text)),
+                        MatchOp::Like => {
+                            glob(pattern.chars().collect::<Vec<_>>(), text.chars().collect::<Vec<_>>())
+                        }
                         MatchOp::Regex | MatchOp::RegexFolded => {
                             regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
                                 .case_insensitive(*op == MatchOp::RegexFolded)
@@ -309,16 +318,13 @@ impl Reference<'_> {
 
 /// `== null` tests for null; anything else gives null for null. Between two `?` fields null is a value.
 fn equal_or_null(l: &V, r: &V, left: &Expr, right: &Expr, asked: &Reference<'_>) -> V {
-    let is_null = |expr: &Expr| {
-        matches!(&expr.unwrapped().kind, ExprKind::Literal(literal) if matches!(literal.value, Value::Null))
-    };
+    let is_null = |expr: &Expr| matches!(&expr.unwrapped().kind, ExprKind::Literal(literal) if matches!(literal.value, Value::Null));
     if is_null(left) || is_null(right) {
         let other = if is_null(right) { l } else { r };
         return V::Boolean(matches!(other, V::Null));
     }
-    let optional = |expr: &Expr| {
-        expr.unwrapped().as_field().is_some_and(|field| field.mark == FieldMark::Optional)
-    };
+    let optional =
+        |expr: &Expr| expr.unwrapped().as_field().is_some_and(|field| field.mark == FieldMark::Optional);
     if optional(left) && optional(right) && (matches!(l, V::Null) || matches!(r, V::Null)) {
         return V::Boolean(matches!((l, r), (V::Null, V::Null)));
     }
@@ -327,7 +333,8 @@ fn equal_or_null(l: &V, r: &V, left: &Expr, right: &Expr, asked: &Reference<'_>)
 
 fn returns_boolean(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["cidrmatch", "endswith", "startswith", "stringcontains", "wildcard", "_arraysearch"].contains(&name.as_str())
+    ["cidrmatch", "endswith", "startswith", "stringcontains", "wildcard", "_arraysearch"]
+        .contains(&name.as_str())
 }
 
 fn variable_path(field: &Field) -> (String, String) {
@@ -349,7 +356,9 @@ fn collect_fields<'e>(expr: &'e Expr, fields: &mut Vec<&'e Field>) {
         ExprKind::Literal(_) | ExprKind::Lineage { .. } => {}
         ExprKind::Paren(inner) | ExprKind::Not(inner) => collect_fields(inner, fields),
         ExprKind::Sign { operand, .. } | ExprKind::Match { operand, .. } => collect_fields(operand, fields),
-        ExprKind::And(parts) | ExprKind::Or(parts) => parts.iter().for_each(|part| collect_fields(part, fields)),
+        ExprKind::And(parts) | ExprKind::Or(parts) => {
+            parts.iter().for_each(|part| collect_fields(part, fields))
+        }
         ExprKind::Compare { left, right, .. } | ExprKind::Arithmetic { left, right, .. } => {
             collect_fields(left, fields);
             collect_fields(right, fields);
@@ -647,10 +656,11 @@ fn int64(n: i128) -> V {
 
 /// Simple case folding by characters: the lower case of the upper case, where each is one character.
 fn fold(text: &str) -> Vec<char> {
-    let single = |mut chars: Box<dyn Iterator<Item = char>>, original: char| match (chars.next(), chars.next()) {
-        (Some(c), None) => c,
-        _ => original,
-    };
+    let single =
+        |mut chars: Box<dyn Iterator<Item = char>>, original: char| match (chars.next(), chars.next()) {
+            (Some(c), None) => c,
+            _ => original,
+        };
     text.chars()
         .map(|c| {
             let upper = single(Box::new(c.to_uppercase()), c);
@@ -726,7 +736,11 @@ fn function(name: &str, folded: bool, arguments: &[V]) -> V {
                 _ => false,
             }))
         }
-        "concat" => arguments.iter().map(text_of).collect::<Option<Vec<_>>>().map_or(V::Null, |all| V::Text(all.concat())),
+        "concat" => arguments
+            .iter()
+            .map(text_of)
+            .collect::<Option<Vec<_>>>()
+            .map_or(V::Null, |all| V::Text(all.concat())),
         "string" => text_of(&argument(0)).map_or(V::Null, V::Text),
         "length" => text(0).map_or(V::Null, |text| int(text.encode_utf16().count() as i128)),
         "startswith" | "endswith" | "stringcontains" => {
@@ -772,9 +786,13 @@ fn function(name: &str, folded: bool, arguments: &[V]) -> V {
             let greedy = matches!(argument(3), V::Boolean(true));
             let original: Vec<char> = source.chars().collect();
             let (source, left, right) = (canonical(&source), canonical(&left), canonical(&right));
-            let Some(from) = find(&source, &left, 0).map(|at| at + left.len()) else { return V::Text(String::new()) };
+            let Some(from) = find(&source, &left, 0).map(|at| at + left.len()) else {
+                return V::Text(String::new());
+            };
             let to = if greedy {
-                (0..=source.len().saturating_sub(right.len())).rev().find(|at| source[*at..].starts_with(&right))
+                (0..=source.len().saturating_sub(right.len()))
+                    .rev()
+                    .find(|at| source[*at..].starts_with(&right))
             } else {
                 find(&source, &right, from)
             };

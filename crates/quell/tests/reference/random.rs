@@ -38,16 +38,42 @@ const IPS: &[&str] = &["source.ip", "host.ip"];
 const UNKNOWN: &[&str] = &["quell_test.a", "quell_test.b"];
 
 const TEXTS: &[&str] = &[
-    "cmd.exe", "CMD.EXE", "Nmap", "nmap.exe", "a", "ab", "aXb", "a b", "", "É", "é", "\u{212A}", "k", "*", "a*b", "a?b",
-    "10", "10.0", "1.5", "true", "false", "-sS", "C:\\Windows\\cmd.exe", "line\nbreak", "10.0.0.1", "naïve",
+    "cmd.exe",
+    "CMD.EXE",
+    "Nmap",
+    "nmap.exe",
+    "a",
+    "ab",
+    "aXb",
+    "a b",
+    "",
+    "É",
+    "é",
+    "\u{212A}",
+    "k",
+    "*",
+    "a*b",
+    "a?b",
+    "10",
+    "10.0",
+    "1.5",
+    "true",
+    "false",
+    "-sS",
+    "C:\\Windows\\cmd.exe",
+    "line\nbreak",
+    "10.0.0.1",
+    "naïve",
 ];
 const PATTERNS: &[&str] = &[
-    "*", "a*", "*b", "*a*", "a?b", "?", "??", "*.exe", "cmd*", "*\\\\*", "É", "*k*", "*ï*", "?:\\\\*", "a*b", "*-s?", "nmap*",
-    "", "**", "*a*b*", "cmd.exe", "10*",
+    "*", "a*", "*b", "*a*", "a?b", "?", "??", "*.exe", "cmd*", "*\\\\*", "É", "*k*", "*ï*", "?:\\\\*", "a*b",
+    "*-s?", "nmap*", "", "**", "*a*b*", "cmd.exe", "10*",
 ];
-const REGEXES: &[&str] = &["a.*", ".*", "[a-c]+b?", "cmd\\\\.exe", "(a|nmap).*", "", "[^a]+", "a{1,2}b", "[0-9]+"];
+const REGEXES: &[&str] =
+    &["a.*", ".*", "[a-c]+b?", "cmd\\\\.exe", "(a|nmap).*", "", "[^a]+", "a{1,2}b", "[0-9]+"];
 const ADDRESSES: &[&str] = &["10.0.0.1", "10.1.2.3", "192.168.1.5", "::1", "fe80::1", "::ffff:10.0.0.1"];
-const BLOCKS: &[&str] = &["10.0.0.0/8", "192.168.0.0/16", "::1", "fe80::/10", "10.0.0.1", "::/0", "0.0.0.0/0"];
+const BLOCKS: &[&str] =
+    &["10.0.0.0/8", "192.168.0.0/16", "::1", "fe80::/10", "10.0.0.1", "::/0", "0.0.0.0/0"];
 const INSTANTS: &[&str] = &["2024-05-01T10:00:00Z", "2024-05-01T10:00:00.500Z", "2023-01-01T00:00:00Z"];
 
 /// A query that compiles.
@@ -114,7 +140,11 @@ fn leaf(dice: &mut Dice) -> String {
         7 => format!("{} in (10, 4, 443)", field(dice, &["process.pid", "source.port"])),
         8 => match dice.below(3) {
             0 => field(dice, BOOLEANS),
-            1 => format!("{} {equality} {}", field(dice, BOOLEANS), dice.one_of(&["true", "false", "\"true\""])),
+            1 => format!(
+                "{} {equality} {}",
+                field(dice, BOOLEANS),
+                dice.one_of(&["true", "false", "\"true\""])
+            ),
             _ => format!("{} {equality} null", field(dice, BOOLEANS)),
         },
         9 => format!("{} {order} \"{}\"", field(dice, DATES), dice.one_of(INSTANTS)),
@@ -122,9 +152,18 @@ fn leaf(dice: &mut Dice) -> String {
             let block = if dice.chance(50) { *dice.one_of(ADDRESSES) } else { *dice.one_of(BLOCKS) };
             format!("{} {equality} \"{block}\"", field(dice, IPS))
         }
-        11 => format!("cidrMatch({}, {})", field(dice, IPS), list(dice, BLOCKS, false).trim_matches(['(', ')'])),
+        11 => {
+            format!("cidrMatch({}, {})", field(dice, IPS), list(dice, BLOCKS, false).trim_matches(['(', ')']))
+        }
         12 => {
-            let name = *dice.one_of(&["startsWith", "startsWith~", "endsWith", "endsWith~", "stringContains", "stringContains~"]);
+            let name = *dice.one_of(&[
+                "startsWith",
+                "startsWith~",
+                "endsWith",
+                "endsWith~",
+                "stringContains",
+                "stringContains~",
+            ]);
             let second = if dice.chance(70) { text } else { field(dice, KEYWORDS) };
             format!("{name}({}, {second})", field(dice, KEYWORDS))
         }
@@ -144,7 +183,11 @@ fn leaf(dice: &mut Dice) -> String {
         }
         16 => match dice.below(6) {
             0 => format!("({} > 4) == {}", field(dice, NUMBERS), dice.one_of(&["true", "false", "null"])),
-            1 => format!("startsWith({}, \"a\") {equality} {}", field(dice, KEYWORDS), dice.one_of(&["true", "false", "null"])),
+            1 => format!(
+                "startsWith({}, \"a\") {equality} {}",
+                field(dice, KEYWORDS),
+                dice.one_of(&["true", "false", "null"])
+            ),
             2 => format!("concat({}, {}) {equality} {text}", field(dice, KEYWORDS), field(dice, KEYWORDS)),
             3 => format!("indexOf({}, \"a\") {equality} null", field(dice, KEYWORDS)),
             4 => format!("string({}) {equality} \"10\"", field(dice, &["process.pid"])),
@@ -166,13 +209,16 @@ fn leaf(dice: &mut Dice) -> String {
 pub fn document(dice: &mut Dice) -> Map<String, Json> {
     let mut document = Map::new();
     let categories: &[Json] = &[
-        json!("process"), json!(["process"]), json!(["file", "process"]), json!("network"), json!("Process"), json!([]),
+        json!("process"),
+        json!(["process"]),
+        json!(["file", "process"]),
+        json!("network"),
+        json!("Process"),
+        json!([]),
     ];
     let category = dice.one_of(categories).clone();
     put(dice, &mut document, "event.category", category);
-    for (fields, kind) in
-        [(KEYWORDS, 0), (NUMBERS, 1), (BOOLEANS, 2), (DATES, 3), (IPS, 4), (UNKNOWN, 5)]
-    {
+    for (fields, kind) in [(KEYWORDS, 0), (NUMBERS, 1), (BOOLEANS, 2), (DATES, 3), (IPS, 4), (UNKNOWN, 5)] {
         for name in fields {
             if dice.chance(30) {
                 continue;
@@ -189,7 +235,11 @@ fn values(dice: &mut Dice, kind: usize) -> Json {
         0 => Json::Null,
         1 => Json::Array(Vec::new()),
         2 => Json::Array((0..=dice.below(3)).map(|_| scalar(dice, kind)).collect()),
-        3 => Json::Array(vec![scalar(dice, kind), Json::Array(vec![scalar(dice, kind), Json::Null]), Json::Null]),
+        3 => Json::Array(vec![
+            scalar(dice, kind),
+            Json::Array(vec![scalar(dice, kind), Json::Null]),
+            Json::Null,
+        ]),
         _ => scalar(dice, kind),
     }
 }
@@ -198,11 +248,24 @@ fn scalar(dice: &mut Dice, kind: usize) -> Json {
     let kind = if dice.chance(6) { dice.below(6) } else { kind };
     match kind {
         0 => json!(dice.one_of(TEXTS)),
-        1 => dice.one_of(&[json!(10), json!(4), json!(443), json!(1.5), json!(-7), json!(0), json!("10"), json!(3)]).clone(),
+        1 => dice
+            .one_of(&[
+                json!(10),
+                json!(4),
+                json!(443),
+                json!(1.5),
+                json!(-7),
+                json!(0),
+                json!("10"),
+                json!(3),
+            ])
+            .clone(),
         2 => dice.one_of(&[json!(true), json!(false), json!("true"), json!("false")]).clone(),
         3 => json!(dice.one_of(INSTANTS)),
         4 => json!(dice.one_of(ADDRESSES)),
-        _ => dice.one_of(&[json!(10), json!("10"), json!(true), json!("ab"), json!("10.0.0.1"), json!(1.5)]).clone(),
+        _ => dice
+            .one_of(&[json!(10), json!("10"), json!(true), json!("ab"), json!("10.0.0.1"), json!(1.5)])
+            .clone(),
     }
 }
 
