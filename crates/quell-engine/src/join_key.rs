@@ -48,7 +48,8 @@ pub(crate) fn keys(fields: &[KeyField], event: &mut Event<'_>) -> Keys {
         // the end of each prefix alike.
         cut |= values.len() > most.max(1);
         let values = values.get(..most.max(1)).unwrap_or(&values);
-        let longer = |prefix: &Vec<Value>, value: &Value| [prefix.as_slice(), &[value.clone()]].concat();
+        let longer =
+            |prefix: &Vec<Value>, value: &Value| [prefix.as_slice(), std::slice::from_ref(value)].concat();
         combinations =
             combinations.iter().flat_map(|prefix| values.iter().map(|value| longer(prefix, value))).collect();
     }
