@@ -160,7 +160,8 @@ mod tests {
     #[test]
     fn an_event_has_every_combination_of_distinct_values() {
         let text = |text: &str| Value::Text(text.into());
-        let cases: &[(&str, &[(&str, bool)], Vec<Vec<Value>>)] = &[
+        type Case<'a> = (&'a str, &'a [(&'a str, bool)], Vec<Vec<Value>>);
+        let cases: &[Case<'_>] = &[
             (r#"{}"#, &[], vec![vec![]]),
             (r#"{"a": "x"}"#, &[("a", false)], vec![vec![text("x")]]),
             (r#"{"a": 7}"#, &[("a", false)], vec![vec![text("7")]]),
