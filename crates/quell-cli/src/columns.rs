@@ -128,13 +128,13 @@ impl<'c> Columns<'c> {
 
 fn write_row(out: &mut dyn Write, widths: &[usize], total: Option<usize>, cells: &[Cell]) -> io::Result<()> {
     let mut used = 0;
-    let mut pad = 0;
+    let mut pad = None;
     let last = cells.iter().zip(widths).rposition(|(cell, width)| *width > 0 && !cell.text.is_empty());
     for (i, (cell, column)) in cells.iter().zip(widths).enumerate() {
         if *column == 0 || last.is_none_or(|last| i > last) {
             continue;
         }
-        let gap = if used > 0 { pad + 2 } else { 0 };
+        let gap = pad.map_or(0, |pad| pad + 2);
         let left = total.map_or(usize::MAX, |total| total.saturating_sub(used + gap));
         let room = if i + 1 == widths.len() {
             left
@@ -148,7 +148,7 @@ fn write_row(out: &mut dyn Write, widths: &[usize], total: Option<usize>, cells:
         write!(out, "{:gap$}{}{text}{:#}", "", cell.style, cell.style)?;
         let taken = width(&text);
         used += gap + taken;
-        pad = column.saturating_sub(taken);
+        pad = Some(column.saturating_sub(taken));
     }
     writeln!(out)
 }
@@ -178,6 +178,14 @@ mod tests {
     #[test]
     fn an_empty_column_takes_no_room_and_rows_have_no_trailing_blanks() {
         assert_eq!(set(None, &[&["a", "", "c"], &["bb", "", ""]]), "a   c\nbb\n");
+    }
+
+    #[test]
+    fn an_empty_first_cell_keeps_its_room() {
+        assert_eq!(
+            set(None, &[&["a", "b", "c"], &["", "b", "c"], &["", "", "c"]]),
+            "a  b  c\n   b  c\n      c\n"
+        );
     }
 
     #[test]

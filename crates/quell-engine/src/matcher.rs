@@ -76,6 +76,7 @@ impl<'e> Matcher<'e> {
         let witnessed =
             self.fired.iter().filter_map(|id| engine.tests.get(id.index())).flat_map(|test| &test.witnessed);
         let mut facts = None;
+        let (without_time, keys_cut) = (self.stats.without_time, self.stats.keys_cut);
         for number in live.always.iter().chain(witnessed) {
             let Some(step) = engine.steps.get(*number as usize) else { continue };
             if !step.gate.admits(&masks) || !self.looked_at.set(*number as usize) {
@@ -93,6 +94,9 @@ impl<'e> Matcher<'e> {
             }
             hits.extend(hit(engine, step, &mut facts, event, record, &mut self.stats));
         }
+        // Events are counted, not their hits.
+        self.stats.without_time = self.stats.without_time.min(without_time + 1);
+        self.stats.keys_cut = self.stats.keys_cut.min(keys_cut + 1);
     }
 
     /// What was counted so far.

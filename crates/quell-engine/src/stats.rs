@@ -14,9 +14,9 @@ pub struct MatchStats {
     pub other_index: u64,
     /// Tests that a limit cut short (combinations of elements, derived text), so that they may have missed a match.
     pub cut: u64,
-    /// Hits of sequences that were left out because their event has no time.
+    /// Events that some sequence would take but for their having no time.
     pub without_time: u64,
-    /// Hits that have more join keys than an event takes part with.
+    /// Events that have more join keys for some step than an event takes part with.
     pub keys_cut: u64,
     /// Hits by the rule's number.
     pub hits: Vec<u64>,

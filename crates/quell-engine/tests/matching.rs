@@ -467,3 +467,26 @@ fn fields_that_a_mapping_makes_are_matched() {
     engine.matcher().match_event(&mut event, &mut || scan::record_ref(0, record), &mut hits);
     assert_eq!(hits.len(), 1);
 }
+
+#[test]
+fn events_of_sequences_without_time_or_with_too_many_keys_are_counted_once() {
+    let engine = engine(&[
+        "sequence by process.args, user.name [any where true] [any where true]",
+        "sample by process.args, user.name [any where true] [any where true]",
+    ]);
+    let names: Vec<String> = (0..40).map(|n| format!("\"{n}\"")).collect();
+    let many = format!(
+        r#"{{"@timestamp":"2024-05-01T00:00:00Z","process":{{"args":[{0}]}},"user":{{"name":[{0}]}}}}"#,
+        names.join(",")
+    );
+    let records = [
+        r#"{"@timestamp":"2024-05-01T00:00:00Z","process":{"args":["a"]},"user":{"name":"u"}}"#,
+        r#"{"process":{"args":["a"]},"user":{"name":"u"}}"#,
+        r#"{"process":{"args":["a"]}}"#,
+        many.as_str(),
+    ];
+    let (hits, stats) = hits_of(&engine, &records);
+    // Two steps each: the sequence takes the first and the last event, the sample the second too.
+    assert_eq!((hits.len(), &*stats.hits), (10, &[4, 6][..]));
+    assert_eq!((stats.without_time, stats.keys_cut), (1, 1));
+}

@@ -164,7 +164,7 @@ impl Scan {
         report.stats.events_without_index = matched.without_index;
         report.stats.tests_cut = matched.cut;
         report.stats.candidates = matched.candidates;
-        report.stats.hits_without_time = matched.without_time;
+        report.stats.events_without_time = matched.without_time;
         report.stats.keys_cut = matched.keys_cut;
         report.alerts = correlate(&self.engine, hits)
             .into_iter()
@@ -344,8 +344,8 @@ pub struct Stats {
     pub events_without_index: u64,
     /// Tests that a limit cut short.
     pub tests_cut: u64,
-    /// Events that a sequence asks for and that took no part in it, because they have no time; once for each of its steps.
-    pub hits_without_time: u64,
+    /// Events that some sequence would take but for their having no time.
+    pub events_without_time: u64,
     /// Events that took part in a sequence or sample with not all of their join keys, because those are too many.
     pub keys_cut: u64,
     /// Conditions that were looked at, because a witness fired or there is none.

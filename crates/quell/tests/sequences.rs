@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::string_slice,
     clippy::cast_possible_wrap,
     missing_docs,
     unreachable_pub,
@@ -173,7 +174,7 @@ fn threads_and_files_change_nothing() {
             std::fs::read_dir(&many).unwrap().map(|entry| entry.unwrap().path()).collect();
         reversed.sort();
         reversed.reverse();
-        let expected = documents(&queries, &[one.clone()], 1);
+        let expected = documents(&queries, std::slice::from_ref(&one), 1);
         assert!(expected.len() > 20, "{} results", expected.len());
         for (paths, threads) in [(vec![one], 16), (vec![many.clone()], 1), (vec![many], 16), (reversed, 16)] {
             assert!(documents(&queries, &paths, threads) == expected, "round {round}, {threads} threads");

@@ -254,6 +254,7 @@ fn summarize(console: &Console, report: &Report) {
     let results = counted(report.alerts.len() as u64, "result", "results");
     let _ = writeln!(err, "{BOLD}{results}{BOLD:#}");
     let _ = summary::write_work(&mut err, &report.stats);
+    let _ = summary::write_notes(&mut err, &report.stats);
     let _ = summary::write_unread(&mut err, &report.warnings);
     let _ = summary::write_interrupted(&mut err, report.interrupted);
 }

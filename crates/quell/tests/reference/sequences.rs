@@ -77,7 +77,7 @@ pub fn events(dice: &mut Dice) -> Vec<Moment> {
             number,
             nanoseconds: (dice.below(25) > 0).then_some(nanoseconds),
             tiebreaker: (dice.below(4) > 0).then(|| dice.below(5) as i64),
-            name: *dice.one_of(&NAMES),
+            name: NAMES[dice.below(NAMES.len())],
             fields: fields.into(),
         });
     }
@@ -96,7 +96,7 @@ impl Moment {
         }
         for (field, values) in &self.fields {
             document[*field] = match values.as_slice() {
-                [] if self.number % 2 == 0 => continue,
+                [] if self.number.is_multiple_of(2) => continue,
                 [] => json!([null]),
                 [one] => json!(one),
                 several => json!(several),
@@ -118,7 +118,7 @@ impl Moment {
 }
 
 fn key_field(dice: &mut Dice) -> KeyField {
-    KeyField { name: *dice.one_of(&FIELDS), optional: dice.below(4) == 0 }
+    KeyField { name: FIELDS[dice.below(FIELDS.len())], optional: dice.below(4) == 0 }
 }
 
 fn step(dice: &mut Dice, own_keys: usize) -> Step {
