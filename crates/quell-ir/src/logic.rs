@@ -191,7 +191,8 @@ mod tests {
     #[test]
     fn what_all_steps_have_at_one_place_splits_the_work() {
         let fields = |names: &[&str]| Sharding::Fields(names.iter().map(|name| (*name).into()).collect());
-        let cases: &[(&[&[&str]], Option<&[&str]>, Sharding)] = &[
+        type Names<'a> = &'a [&'a str];
+        let cases: &[(&[Names<'_>], Option<Names<'_>>, Sharding)] = &[
             (&[&["a"], &["a"]], None, fields(&["a"])),
             (&[&["a", "b"], &["a", "c"]], None, fields(&["a"])),
             (&[&["a", "b"], &["b", "a"]], None, Sharding::SingleLane),
