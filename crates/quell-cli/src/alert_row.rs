@@ -24,6 +24,9 @@ pub struct AlertRow<'a> {
     pub id: &'a str,
 }
 
+/// What stands for a step that must not come.
+pub const MISSING: &str = "no such event";
+
 /// Where the host's name is looked for.
 const HOST: &[&str] = &["host.name", "host.hostname", "winlog.computer_name", "agent.name", "observer.name"];
 /// Where the process's name is looked for.
@@ -41,22 +44,41 @@ const WHAT: &[&str] = &[
 ];
 
 impl<'a> AlertRow<'a> {
-    /// The words of an alert, by the document of its first event.
+    /// The words of an alert, by its document. Of several events what they share counts, then what the last one says.
     #[must_use]
     pub fn of(alert: &'a Alert, document: &'a Map<String, Value>) -> Self {
+        let last = joined_events(alert, document).filter_map(|(_, event)| event).last().unwrap_or(document);
+        let or_last = |paths| match first(document, paths) {
+            shared if shared.is_empty() => first(last, paths),
+            shared => shared,
+        };
+        let shared_user = Some(user(document)).filter(|user| !user.is_empty());
         AlertRow {
             time: alert.time,
             severity: alert.rule.severity,
             risk_score: alert.rule.risk_score,
             rule: &alert.rule.name,
             rule_id: &alert.rule.id,
-            host: first(document, HOST),
-            user: user(document),
-            process: first(document, PROCESS),
-            what: what(document),
+            host: or_last(HOST),
+            user: shared_user.unwrap_or_else(|| user(last)),
+            process: or_last(PROCESS),
+            what: what(last),
             id: &alert.id,
         }
     }
+}
+
+/// The events of a sequence or sample with their documents, nothing for a step that must not come; none for an alert of a
+/// single event.
+pub fn joined_events<'a>(
+    alert: &'a Alert,
+    document: &'a Map<String, Value>,
+) -> impl Iterator<Item = (Option<i64>, Option<&'a Map<String, Value>>)> {
+    let events = document.get("events").filter(|_| alert.is_joined()).and_then(Value::as_array);
+    alert.members.iter().zip(events.into_iter().flatten()).map(|(member, event)| match member {
+        Some(member) => (member.time, event.as_object()),
+        None => (None, None),
+    })
 }
 
 /// An event in a row: time, category, host, user, process, what was done.

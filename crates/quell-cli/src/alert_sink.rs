@@ -1,8 +1,8 @@
 //! Where alerts go: a table, JSON lines, or CSV, each one entry of a table of kinds.
 
-use crate::alert_row::AlertRow;
+use crate::alert_row::{AlertRow, MISSING, event_cells, joined_events};
 use crate::columns::{Cell, Column, Columns};
-use crate::console::{BLUE, ORANGE, RED, YELLOW};
+use crate::console::{BLUE, DIM, ORANGE, RED, YELLOW};
 use crate::json_lines;
 use crate::plain_text::escape;
 use crate::units::{iso, second};
@@ -120,12 +120,27 @@ impl Sink for Table {
             Cell::new(&row.process),
             Cell::new(&row.what),
         ];
-        self.0.row(out, cells)
+        self.0.row(out, cells)?;
+        joined_events(alert, document).try_for_each(|(time, event)| self.0.row(out, event_row(time, event)))
     }
 
     fn finish(self: Box<Self>, out: &mut dyn Write) -> io::Result<()> {
         self.0.finish(out)
     }
+}
+
+/// An event below its alert: the category stands where an alert has its rule.
+fn event_row(time: Option<i64>, event: Option<&Map<String, Value>>) -> Vec<Cell> {
+    let blank = || Cell::new("");
+    let Some(event) = event else {
+        return vec![blank(), blank(), Cell::styled(&format!("  {MISSING}"), DIM)];
+    };
+    let mut cells = event_cells(time, event);
+    cells.insert(1, blank());
+    if let Some(category) = cells.get_mut(2) {
+        *category = category.indented();
+    }
+    cells
 }
 
 struct Ndjson;

@@ -26,6 +26,12 @@ impl Cell {
     pub fn styled(text: &str, style: Style) -> Cell {
         Cell { style, ..Cell::new(text) }
     }
+
+    /// The same cell, two columns in.
+    #[must_use]
+    pub fn indented(&self) -> Cell {
+        Cell { text: format!("  {}", self.text), style: self.style }
+    }
 }
 
 /// A column: how wide it may become on a terminal. The last column takes what is left.
@@ -122,13 +128,13 @@ impl<'c> Columns<'c> {
 
 fn write_row(out: &mut dyn Write, widths: &[usize], total: Option<usize>, cells: &[Cell]) -> io::Result<()> {
     let mut used = 0;
-    let mut pad = 0;
+    let mut pad = None;
     let last = cells.iter().zip(widths).rposition(|(cell, width)| *width > 0 && !cell.text.is_empty());
     for (i, (cell, column)) in cells.iter().zip(widths).enumerate() {
         if *column == 0 || last.is_none_or(|last| i > last) {
             continue;
         }
-        let gap = if used > 0 { pad + 2 } else { 0 };
+        let gap = pad.map_or(0, |pad| pad + 2);
         let left = total.map_or(usize::MAX, |total| total.saturating_sub(used + gap));
         let room = if i + 1 == widths.len() {
             left
@@ -142,7 +148,7 @@ fn write_row(out: &mut dyn Write, widths: &[usize], total: Option<usize>, cells:
         write!(out, "{:gap$}{}{text}{:#}", "", cell.style, cell.style)?;
         let taken = width(&text);
         used += gap + taken;
-        pad = column.saturating_sub(taken);
+        pad = Some(column.saturating_sub(taken));
     }
     writeln!(out)
 }
@@ -172,6 +178,14 @@ mod tests {
     #[test]
     fn an_empty_column_takes_no_room_and_rows_have_no_trailing_blanks() {
         assert_eq!(set(None, &[&["a", "", "c"], &["bb", "", ""]]), "a   c\nbb\n");
+    }
+
+    #[test]
+    fn an_empty_first_cell_keeps_its_room() {
+        assert_eq!(
+            set(None, &[&["a", "b", "c"], &["", "b", "c"], &["", "", "c"]]),
+            "a  b  c\n   b  c\n      c\n"
+        );
     }
 
     #[test]

@@ -200,7 +200,7 @@ pub fn write_work(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
 }
 
 /// What a reader of the counts should know: events that took no part, or took part where they might not have.
-fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
+pub fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
     let notes = [
         (stats.events_out_of_range, "outside --since and --until, or without a time"),
         (stats.events_without_index, "name no index: rules were run on them whatever their index patterns"),
@@ -209,6 +209,17 @@ fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
         if n > 0 {
             writeln!(out, "{DIM}{} {what}{DIM:#}", counted(n, "event", "events"))?;
         }
+    }
+    if stats.events_without_time > 0 {
+        let events = counted(stats.events_without_time, "event", "events");
+        writeln!(out, "{DIM}{events} without a time took no part in sequences{DIM:#}")?;
+    }
+    if stats.keys_cut > 0 {
+        let events = counted(stats.keys_cut, "event", "events");
+        writeln!(
+            out,
+            "{YELLOW}limited{YELLOW:#}: {events} with very many values in join keys took part with some alone"
+        )?;
     }
     if stats.tests_cut > 0 {
         let tests = counted(stats.tests_cut, "test", "tests");

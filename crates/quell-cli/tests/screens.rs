@@ -52,6 +52,22 @@ fn scan_as_ndjson_and_csv() {
 }
 
 #[test]
+fn a_sequence_stands_with_its_events() {
+    let query = "sequence by process.entity_id with maxspan=1m [process where process.name == \"nmap.exe\"] ![file where true] [network where true]";
+    insta::assert_snapshot!("sequence_query_ndjson", all(&quell(["query", query, "steps.ndjson"])));
+    insta::assert_snapshot!(
+        "sequence_query_table",
+        all(&quell(["query", query, "steps.ndjson", "--output", "table"]))
+    );
+    for output in ["table", "ndjson", "csv"] {
+        let ran = quell(["scan", "steps.ndjson", "--rules", "rules/sequence.toml", "--output", output]);
+        insta::assert_snapshot!(format!("sequence_scan_{output}"), all(&ran));
+    }
+    let ran = quell(["rules", "show", "Scanner Then*", "--rules", "rules"]);
+    insta::assert_snapshot!("sequence_rules_show", all(&ran));
+}
+
+#[test]
 fn query_as_elasticsearch_answers_and_as_a_table() {
     let query = "process where process.name : \"nm*\" and process.args == \"-sS\"";
     insta::assert_snapshot!("query_ndjson", all(&quell(["query", query, "logs"])));

@@ -23,8 +23,8 @@ pub struct Alert {
     pub time: Option<i64>,
     /// The values that its events have in common by the rule.
     pub keys: Vec<Constant>,
-    /// Its events in order.
-    pub members: Vec<Member>,
+    /// Its events in order; `None` stands for a step that must not come.
+    pub members: Vec<Option<Member>>,
     /// Whether it is recorded but not shown.
     pub building_block: bool,
 }
@@ -43,6 +43,12 @@ impl Alert {
             rule,
         })
     }
+
+    /// Whether it is of a sequence or sample: those alone have keys or more than one step.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.members.len() > 1 || !self.keys.is_empty()
+    }
 }
 
 fn id(rule: &Rule, detection: &Detection) -> String {
@@ -59,7 +65,8 @@ fn id(rule: &Rule, detection: &Detection) -> String {
         part(&key_text(key));
     }
     for member in &detection.members {
-        part(member.id.as_str());
+        // No identity is empty.
+        part(member.as_ref().map_or("", |member| member.id.as_str()));
     }
     hex(&hash.finalize(), 16)
 }
@@ -78,11 +85,13 @@ fn key_text(key: &Constant) -> String {
 
 /// The alert as a document: the fields of its event at the top, all else under `kibana.alert`.
 ///
-/// `sources` are the documents of the members, in order. `event.kind` keeps the event's own value, where Elastic puts
+/// Of a sequence or sample the fields that all its events share stand at the top, and the events themselves in `events`,
+/// `{"missing": true}` for a step that must not come. `sources` are the documents of the members, in order, `None` for such
+/// a step. `event.kind` keeps the event's own value, where Elastic puts
 /// `signal`: what the event said is not lost.
 #[must_use]
-pub fn alert_document(alert: &Alert, sources: &[Map<String, Value>]) -> Map<String, Value> {
-    let mut document = sources.first().cloned().unwrap_or_default();
+pub fn alert_document(alert: &Alert, sources: &[Option<Map<String, Value>>]) -> Map<String, Value> {
+    let mut document = shared_fields(sources);
     let mut content = Map::new();
     content.insert("uuid".into(), alert.id.as_str().into());
     if let Some(time) = alert.time.and_then(iso_time) {
@@ -105,7 +114,51 @@ pub fn alert_document(alert: &Alert, sources: &[Map<String, Value>]) -> Map<Stri
     if let Some(kibana) = kibana.as_object_mut() {
         kibana.insert("alert".into(), Value::Object(content));
     }
+    if alert.is_joined() {
+        take_out(&mut document, "events");
+        let event = |source: &Option<Map<String, Value>>| match source {
+            Some(source) => Value::Object(source.clone()),
+            None => json!({ "missing": true }),
+        };
+        document.insert("events".into(), sources.iter().map(event).collect());
+    }
     document
+}
+
+/// The fields that all documents hold with the same value, written as the first one writes them.
+fn shared_fields(sources: &[Option<Map<String, Value>>]) -> Map<String, Value> {
+    let mut documents = sources.iter().flatten();
+    let Some(first) = documents.next() else { return Map::new() };
+    let others: Vec<&Map<String, Value>> = documents.collect();
+    if others.is_empty() { first.clone() } else { shared(first, "", &others) }
+}
+
+/// The part of an object at `path` that the other documents hold too.
+fn shared(object: &Map<String, Value>, path: &str, others: &[&Map<String, Value>]) -> Map<String, Value> {
+    let mut found = Map::new();
+    for (name, value) in object {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        match value {
+            Value::Object(inner) => {
+                let inner = shared(inner, &path, others);
+                if !inner.is_empty() {
+                    found.insert(name.clone(), Value::Object(inner));
+                }
+            }
+            value if others.iter().all(|other| at_path(other, &path) == Some(value)) => {
+                found.insert(name.clone(), value.clone());
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The value at a dotted path, however its segments are spread over nested objects and dotted keys.
+fn at_path<'d>(document: &'d Map<String, Value>, path: &str) -> Option<&'d Value> {
+    let nested =
+        |(dot, _): (usize, &str)| at_path(document.get(path.get(..dot)?)?.as_object()?, path.get(dot + 1..)?);
+    document.get(path).or_else(|| path.match_indices('.').find_map(nested))
 }
 
 /// Removes a field and all below it, however its path is spread over nested objects and dotted keys: an event must not
@@ -123,18 +176,20 @@ fn take_out(document: &mut Map<String, Value>, path: &str) {
     }
 }
 
-fn ancestors(alert: &Alert, sources: &[Map<String, Value>]) -> Value {
-    let ancestor = |(at, member): (usize, &Member)| {
+fn ancestors(alert: &Alert, sources: &[Option<Map<String, Value>>]) -> Value {
+    let ancestor = |(at, member): (usize, &Option<Member>)| {
+        let member = member.as_ref()?;
         let mut ancestor = Map::new();
         ancestor.insert("id".into(), member.id.as_str().into());
         ancestor.insert("type".into(), "event".into());
-        if let Some(index) = sources.get(at).and_then(|source| first_text(source, "_index")) {
+        let source = sources.get(at).and_then(Option::as_ref);
+        if let Some(index) = source.and_then(|source| first_text(source, "_index")) {
             ancestor.insert("index".into(), index.into());
         }
         ancestor.insert("depth".into(), 0.into());
-        Value::Object(ancestor)
+        Some(Value::Object(ancestor))
     };
-    alert.members.iter().enumerate().map(ancestor).collect()
+    alert.members.iter().enumerate().filter_map(ancestor).collect()
 }
 
 fn rule_object(rule: &Rule) -> Value {
@@ -276,7 +331,7 @@ fn scalar_text(value: &Value) -> Option<String> {
 }
 
 /// An instant as ISO 8601 in UTC with three digits of the second, or as many more as it needs: six or nine.
-fn iso_time(nanoseconds: i64) -> Option<String> {
+pub(crate) fn iso_time(nanoseconds: i64) -> Option<String> {
     let time = jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).ok()?;
     Some(match nanoseconds {
         n if n % 1_000_000 == 0 => format!("{time:.3}"),

@@ -2,16 +2,18 @@
 
 use crate::gate::{Discriminators, Gate};
 use crate::index_patterns::{IndexPatterns, PatternListId};
+use crate::join_key::KeyField;
 use crate::matcher::Matcher;
 use crate::object::{ObjectPlans, ObjectPlansBuilder, wants_objects};
 use crate::program::Program;
+use crate::sequence::SequencePlan;
 use crate::text_index::{TextIndex, TextIndexBuilder};
 use crate::truth::PredicateId;
 use crate::witness;
 use quell_event::{FieldSet, Slot};
 use quell_ir::expr::CompareOp;
 use quell_ir::function::compare::is_plain_text;
-use quell_ir::logic::Pipe;
+use quell_ir::logic::{JoinKey, Pipe, Sharding};
 use quell_ir::{Case, Condition, EventFilter, FieldRef, FieldType, Logic, Predicate, Query, Scope, Value};
 use quell_rules::Rule;
 use rustc_hash::FxHashMap;
@@ -66,7 +68,7 @@ pub enum ResultPosition {
 pub struct NotRunYet {
     /// The rule.
     pub rule: Arc<Rule>,
-    /// A clause without a full stop: `sequences do not run yet`.
+    /// A clause without a full stop: `tests on any field do not run yet`.
     pub reason: &'static str,
 }
 
@@ -91,10 +93,30 @@ pub struct Engine {
 pub(crate) struct CompiledRule {
     pub(crate) rule: Arc<Rule>,
     pub(crate) pipes: Vec<Pipe>,
+    pub(crate) join: Join,
+    pub(crate) sharding: Sharding,
     pub(crate) time: Slot,
     pub(crate) tiebreaker: Option<Slot>,
     /// What stages after matching read.
     pub(crate) captures: Vec<Slot>,
+}
+
+/// What becomes of a rule's hits.
+#[derive(Debug)]
+pub(crate) enum Join {
+    /// Each is a detection.
+    Event,
+    /// They are joined one after the other.
+    Sequence(SequencePlan),
+    /// They are joined in any order; this many filters.
+    Sample(usize),
+}
+
+impl Join {
+    /// Whether an event without a time takes no part.
+    pub(crate) fn needs_time(&self) -> bool {
+        matches!(self, Join::Sequence(_))
+    }
 }
 
 /// One condition that events are tested for: an event rule has one.
@@ -102,6 +124,8 @@ pub(crate) struct CompiledRule {
 pub(crate) struct Step {
     pub(crate) rule: u32,
     pub(crate) number: u16,
+    /// What its join keys are made of; none for an event rule, empty for a sequence without keys.
+    pub(crate) keys: Option<Box<[KeyField]>>,
     pub(crate) gate: Gate,
     pub(crate) index: Option<PatternListId>,
     pub(crate) program: Program,
@@ -182,9 +206,9 @@ impl Engine {
         let mut compiler = Compiler::new(options);
         let mut not_run = Vec::new();
         for EngineRule { rule, query } in rules {
-            match runnable(query) {
-                Ok((filter, pipes)) => compiler.add(rule, filter, pipes),
-                Err(reason) => not_run.push(NotRunYet { rule, reason }),
+            match missing_part_of(&query) {
+                None => compiler.add(rule, query),
+                Some(reason) => not_run.push(NotRunYet { rule, reason }),
             }
         }
         (compiler.finish(), not_run)
@@ -213,6 +237,12 @@ impl Engine {
         self.rules.get(number as usize).map(|compiled| &compiled.rule)
     }
 
+    /// How the correlation of that rule's hits can be split.
+    #[must_use]
+    pub fn sharding(&self, number: u32) -> Option<&Sharding> {
+        self.rules.get(number as usize).map(|compiled| &compiled.sharding)
+    }
+
     /// What one thread needs to match events.
     #[must_use]
     pub fn matcher(&self) -> Matcher<'_> {
@@ -232,16 +262,15 @@ impl Engine {
     }
 }
 
-/// The filter and pipes of an event query, or why it cannot run.
-fn runnable(query: Query) -> Result<(EventFilter, Vec<Pipe>), &'static str> {
-    let filter = match query.logic {
-        Logic::Event(filter) => filter,
-        Logic::Sequence(_) => return Err("sequences do not run yet"),
-        Logic::Sample(_) => return Err("samples do not run yet"),
-    };
-    match missing_part(&filter.condition) {
-        Some(reason) => Err(reason),
-        None => Ok((filter, query.pipes)),
+/// What a query needs that the engine does not have yet.
+fn missing_part_of(query: &Query) -> Option<&'static str> {
+    match &query.logic {
+        Logic::Event(filter) => missing_part(&filter.condition),
+        Logic::Sequence(sequence) => {
+            let mut steps = sequence.steps.iter().chain(&sequence.until);
+            steps.find_map(|step| missing_part(&step.filter.condition))
+        }
+        Logic::Sample(steps) => steps.iter().find_map(|step| missing_part(&step.filter.condition)),
     }
 }
 
@@ -313,14 +342,54 @@ impl<'o> Compiler<'o> {
         }
     }
 
-    fn add(&mut self, rule: Arc<Rule>, filter: EventFilter, pipes: Vec<Pipe>) {
-        // A set of 2^32 rules would not fit in memory.
-        let number = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+    fn add(&mut self, rule: Arc<Rule>, query: Query) {
+        let sharding = query.sharding();
+        let (join, steps) = match query.logic {
+            Logic::Event(filter) => (Join::Event, vec![(filter, None)]),
+            Logic::Sequence(sequence) => {
+                let plan = SequencePlan::new(&sequence);
+                let steps = sequence.steps.into_iter().chain(sequence.until);
+                (Join::Sequence(plan), steps.map(|step| (step.filter, Some(step.by))).collect())
+            }
+            Logic::Sample(steps) => {
+                let steps: Vec<_> = steps.into_iter().map(|step| (step.filter, Some(step.by))).collect();
+                (Join::Sample(steps.len()), steps)
+            }
+        };
         let index = match &rule.index {
             Some(patterns) if !self.options.any_index => Some(self.index.intern(patterns, &mut self.fields)),
             _ => None,
         };
-        let mut conjuncts = conjuncts(&rule, filter);
+        for (number, (filter, by)) in (0..).zip(steps) {
+            self.add_step(&rule, number, filter, by, index);
+        }
+        let overrides = &rule.overrides;
+        let time = overrides.timestamp_field.as_deref().or(self.options.timestamp_field.as_deref());
+        let tiebreaker = overrides.tiebreaker.as_deref().or(self.options.tiebreaker_field.as_deref());
+        let time = self.fields.intern(time.unwrap_or("@timestamp"));
+        let tiebreaker = tiebreaker.map(|field| self.fields.intern(field));
+        let captures = suppressed_by(&rule).map(|field| self.fields.intern(field)).collect();
+        self.rules.push(CompiledRule {
+            rule,
+            pipes: query.pipes,
+            join,
+            sharding,
+            time,
+            tiebreaker,
+            captures,
+        });
+    }
+
+    /// Adds a step of the rule that is being added.
+    fn add_step(
+        &mut self,
+        rule: &Rule,
+        number: u16,
+        filter: EventFilter,
+        by: Option<Vec<JoinKey>>,
+        index: Option<PatternListId>,
+    ) {
+        let mut conjuncts = conjuncts(rule, filter);
         let gate = self.discriminators.gate(&mut conjuncts, &mut self.fields);
         let condition = Condition::all(conjuncts);
         let program = Program::new(&condition, &mut |predicate| self.intern(predicate));
@@ -329,14 +398,15 @@ impl<'o> Compiler<'o> {
         if !program.is_never() {
             self.enter(step, gate, witnesses.map(|found| found.predicates));
         }
-        self.steps.push(Step { rule: number, number: 0, gate, index, program });
-        let overrides = &rule.overrides;
-        let time = overrides.timestamp_field.as_deref().or(self.options.timestamp_field.as_deref());
-        let tiebreaker = overrides.tiebreaker.as_deref().or(self.options.tiebreaker_field.as_deref());
-        let time = self.fields.intern(time.unwrap_or("@timestamp"));
-        let tiebreaker = tiebreaker.map(|field| self.fields.intern(field));
-        let captures = suppressed_by(&rule).map(|field| self.fields.intern(field)).collect();
-        self.rules.push(CompiledRule { rule, pipes, time, tiebreaker, captures });
+        let key = |key: &JoinKey| KeyField {
+            slot: self.fields.intern(&key.field.path),
+            kind: key.field.kind,
+            optional: key.optional,
+        };
+        let keys = by.map(|by| by.iter().map(key).collect());
+        // A set of 2^32 rules would not fit in memory.
+        let rule = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+        self.steps.push(Step { rule, number, keys, gate, index, program });
     }
 
     /// Enters a step into the partition of its gate.

@@ -1,12 +1,15 @@
 //! Correlation: hits in, detections out, in one order.
 //!
-//! Hits may arrive in any order. Of each rule they are ordered by time, then by the rule's tiebreaker (an absent one comes
+//! Of an event rule each hit is a detection; those of sequences and samples are joined. Hits may arrive in any order. Of
+//! each rule they are ordered by time, then by the rule's tiebreaker (an absent one comes
 //! last), then by input; among those that are still equal and come from one log of one host, the record's number decides.
 //! What has no time comes last. Source: Elasticsearch's "EQL search", the order of matching events, and
 //! "EQL pipe reference".
 
-use crate::compile::{Engine, ResultLimit, ResultPosition};
+use crate::compile::{CompiledRule, Engine, Join, ResultLimit, ResultPosition};
 use crate::hit::{Hit, MemberId, Tiebreaker};
+use crate::sample::samples;
+use crate::sequence::{Joined, Occurrence};
 use quell_event::RecordRef;
 use quell_ir::Value;
 use quell_ir::logic::Pipe;
@@ -23,8 +26,8 @@ pub struct Detection {
     pub time: Option<i64>,
     /// The values that its events have in common by the rule; none for an event rule.
     pub keys: Vec<Value>,
-    /// Its events in order.
-    pub members: Vec<Member>,
+    /// Its events in order; `None` stands for a step that must not come.
+    pub members: Vec<Option<Member>>,
 }
 
 /// An event of a detection.
@@ -41,43 +44,119 @@ pub struct Member {
 }
 
 /// Makes detections of all hits of a scan. The result is ordered by time, then by rule id, and does not depend on the
-/// order of `hits`.
+/// order of `hits`. A rule's own order is kept: samples are ordered by their keys, so one may follow a later one.
 #[must_use]
 pub fn correlate(engine: &Engine, mut hits: Vec<Hit>) -> Vec<Detection> {
     hits.sort_by(|a, b| a.rule.cmp(&b.rule).then_with(|| order(a, b)));
-    let mut detections = Vec::new();
+    let mut detections: Vec<(Option<i64>, Detection)> = Vec::new();
     let mut rest = hits;
-    while let Some(rule) = rest.first().map(|hit| hit.rule) {
-        let others = rest.split_off(rest.partition_point(|hit| hit.rule == rule));
-        events(engine, rule, rest, &mut detections);
-        rest = others;
+    while let Some(number) = rest.first().map(|hit| hit.rule) {
+        let others = rest.split_off(rest.partition_point(|hit| hit.rule == number));
+        let of_rule = std::mem::replace(&mut rest, others);
+        let Some(rule) = engine.rules.get(number as usize) else { continue };
+        let found = match &rule.join {
+            Join::Event => events(rule, number, engine.limit, of_rule),
+            Join::Sequence(plan) => {
+                joined(rule, number, engine.limit, of_rule, |occurrences| plan.join(occurrences))
+            }
+            Join::Sample(filters) => {
+                joined(rule, number, engine.limit, of_rule, |occurrences| samples(*filters, occurrences))
+            }
+        };
+        let mut latest = None;
+        detections.extend(found.into_iter().map(|detection| {
+            let time = detection.time;
+            latest = Some(latest.map_or(time, |latest| later(latest, time)));
+            (latest.flatten(), detection)
+        }));
     }
     let id = |detection: &Detection| engine.rule(detection.rule).map_or("", |rule| rule.id.as_str());
     // Stable: each rule's own order is kept within one time.
-    detections.sort_by(|a, b| {
-        absent_last(&a.time, &b.time).then_with(|| id(a).cmp(id(b))).then_with(|| a.rule.cmp(&b.rule))
+    detections.sort_by(|(time_a, a), (time_b, b)| {
+        absent_last(time_a, time_b).then_with(|| id(a).cmp(id(b))).then_with(|| a.rule.cmp(&b.rule))
     });
-    detections
+    detections.into_iter().map(|(_, detection)| detection).collect()
 }
 
 /// The detections of an event rule: its hits, less those that its pipes leave out.
-fn events(engine: &Engine, rule: u32, mut hits: Vec<Hit>, detections: &mut Vec<Detection>) {
-    by_record_number(&mut hits);
-    let pipes = engine.rules.get(rule as usize).map_or(&[][..], |rule| &rule.pipes);
-    let kept = kept(hits.len(), pipes, engine.limit);
-    let mut times: FxHashMap<MemberId, usize> = FxHashMap::default();
-    let members = hits.into_iter().map(|hit| {
-        // Also what a pipe leaves out is counted: an event's identity is not a matter of its rule's pipes.
-        let n = times.entry(hit.member.clone()).or_default();
-        *n += 1;
-        Member { id: hit.member.repeated(*n), time: hit.time, captures: hit.captures, record: hit.record }
-    });
-    detections.extend(members.enumerate().filter(|(at, _)| kept.contains(at)).map(|(_, member)| Detection {
-        rule,
+fn events(
+    rule: &CompiledRule,
+    number: u32,
+    limit: Option<ResultLimit>,
+    mut hits: Vec<Hit>,
+) -> Vec<Detection> {
+    by_record_number(&mut hits, |hit| Some(hit));
+    let kept = kept(hits.len(), &rule.pipes, limit);
+    let mut times = Repetitions::default();
+    // Also what a pipe leaves out is counted: an event's identity is not a matter of its rule's pipes.
+    let members = hits.into_iter().map(|hit| times.member(&hit));
+    let detections = members.enumerate().filter(|(at, _)| kept.contains(at)).map(|(_, member)| Detection {
+        rule: number,
         time: member.time,
         keys: Vec::new(),
-        members: vec![member],
-    }));
+        members: vec![Some(member)],
+    });
+    detections.collect()
+}
+
+/// The detections of a rule whose hits are joined, less those that its pipes leave out.
+fn joined(
+    rule: &CompiledRule,
+    number: u32,
+    limit: Option<ResultLimit>,
+    hits: Vec<Hit>,
+    join: impl FnOnce(&[Occurrence]) -> Vec<Joined>,
+) -> Vec<Detection> {
+    let mut occurrences: Vec<Occurrence> = Vec::new();
+    for hit in hits {
+        match occurrences.last_mut() {
+            Some(Occurrence { hits }) if hits.last().is_some_and(|last| of_one_event(last, &hit)) => {
+                hits.push(hit);
+            }
+            _ => occurrences.push(Occurrence { hits: vec![hit] }),
+        }
+    }
+    by_record_number(&mut occurrences, |occurrence| occurrence.hits.first());
+    let mut times = Repetitions::default();
+    let firsts = occurrences.iter().map(|occurrence| occurrence.hits.first());
+    let members: Vec<Option<Member>> = firsts.map(|first| first.map(|hit| times.member(hit))).collect();
+    let found = join(&occurrences);
+    let kept = kept(found.len(), &rule.pipes, limit);
+    let detection = |Joined { key, members: numbers }: &Joined| {
+        let member = |number: &Option<usize>| members.get((*number)?)?.clone();
+        let members: Vec<Option<Member>> = numbers.iter().map(member).collect();
+        let times = members.iter().flatten().map(|member| member.time);
+        Detection { rule: number, time: times.reduce(later).flatten(), keys: key.to_vec(), members }
+    };
+    found.get(kept).unwrap_or_default().iter().map(detection).collect()
+}
+
+/// How often each identity came.
+#[derive(Default)]
+struct Repetitions(FxHashMap<MemberId, usize>);
+
+impl Repetitions {
+    /// The event of the next hit. Of equal records each has an identity of its own.
+    fn member(&mut self, hit: &Hit) -> Member {
+        let n = self.0.entry(hit.member.clone()).or_default();
+        *n += 1;
+        Member {
+            id: hit.member.repeated(*n),
+            time: hit.time,
+            captures: hit.captures.clone(),
+            record: hit.record.clone(),
+        }
+    }
+}
+
+/// Of two hits of one rule.
+fn of_one_event(a: &Hit, b: &Hit) -> bool {
+    (a.record.source, a.record.position) == (b.record.source, b.record.position)
+}
+
+/// The later of two times; an absent one is the latest.
+fn later(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    if absent_last(&a, &b).is_lt() { b } else { a }
 }
 
 /// The order of two hits of a rule, but for record numbers.
@@ -97,28 +176,31 @@ fn absent_last<T: Ord>(a: &Option<T>, b: &Option<T>) -> Ordering {
     }
 }
 
-/// Within each run of equal time and tiebreaker, puts the hits of one log of one host in the order of their record
-/// numbers, in the places that they hold together. So the order is total, whatever stands between them.
-fn by_record_number(hits: &mut [Hit]) {
-    for run in hits.chunk_by_mut(|a, b| moment(a, b).is_eq()) {
+/// Within each run of equal time and tiebreaker, puts the events of one log of one host in the order of their record
+/// numbers, in the places that they hold together. So the order is total, whatever stands between them. `hit` is a hit of
+/// the event.
+fn by_record_number<T: Clone>(events: &mut [T], hit: impl Fn(&T) -> Option<&Hit>) {
+    let together = |a: &T, b: &T| hit(a).zip(hit(b)).is_some_and(|(a, b)| moment(a, b).is_eq());
+    for run in events.chunk_by_mut(together) {
         if run.len() < 2 {
             continue;
         }
+        let series = |event: &T| hit(event).and_then(|hit| hit.series);
         let mut places: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
-        for (place, hit) in run.iter().enumerate() {
-            if let Some(series) = hit.series {
+        for (place, event) in run.iter().enumerate() {
+            if let Some(series) = series(event) {
                 places.entry(series.origin).or_default().push(place);
             }
         }
-        let mut moves: Vec<(usize, Hit)> = Vec::new();
+        let mut moves: Vec<(usize, T)> = Vec::new();
         for places in places.into_values().filter(|places| places.len() > 1) {
-            let mut group: Vec<&Hit> = places.iter().filter_map(|place| run.get(*place)).collect();
-            group.sort_by_key(|hit| hit.series.map(|series| series.number));
+            let mut group: Vec<&T> = places.iter().filter_map(|place| run.get(*place)).collect();
+            group.sort_by_key(|event| series(event).map(|series| series.number));
             moves.extend(places.iter().copied().zip(group.into_iter().cloned()));
         }
-        for (place, hit) in moves {
+        for (place, event) in moves {
             if let Some(old) = run.get_mut(place) {
-                *old = hit;
+                *old = event;
             }
         }
     }
@@ -177,6 +259,7 @@ mod tests {
         Hit {
             rule: 0,
             step: 0,
+            keys: Box::default(),
             time: Some(time),
             tiebreaker: None,
             series: series.map(|(origin, number)| Series { origin, number }),
@@ -200,7 +283,7 @@ mod tests {
         ];
         hits.reverse();
         hits.sort_by(order);
-        by_record_number(&mut hits);
+        by_record_number(&mut hits, |hit| Some(hit));
         let offsets: Vec<u64> = hits.iter().map(|hit| hit.record.position.offset).collect();
         assert_eq!(offsets, [3, 4, 2, 5, 1, 0, 6]);
     }

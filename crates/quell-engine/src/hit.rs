@@ -1,6 +1,7 @@
 //! Hits: that an event satisfies a step of a rule, and all that later stages need to know of the event.
 
-use crate::compile::{CompiledRule, MemberSlots};
+use crate::compile::{CompiledRule, MemberSlots, Step};
+use crate::join_key::Key;
 use quell_event::{Event, RecordRef, Slot};
 use quell_ir::date::date_of;
 use quell_ir::value::Number;
@@ -15,8 +16,10 @@ use std::sync::Arc;
 pub struct Hit {
     /// The rule's number in the engine.
     pub rule: u32,
-    /// The step of the rule, from 0; an event rule has one.
+    /// The step of the rule as it is written, from 0; an event rule has one, `until` comes behind the last.
     pub step: u16,
+    /// The join keys that the event has for the step, in ascending order; an event rule has none.
+    pub keys: Box<[Key]>,
     /// The event's time, in nanoseconds since 1970; of several values the first. None if it has none that is a date.
     pub time: Option<i64>,
     /// The value of the rule's tiebreaker field, if it has one.
@@ -125,12 +128,19 @@ impl EventFacts {
         EventFacts { member: member(event, slots), series: series(event, slots), record }
     }
 
-    pub(crate) fn hit(&self, rule: u32, step: u16, compiled: &CompiledRule, event: &mut Event<'_>) -> Hit {
+    pub(crate) fn hit(
+        &self,
+        step: &Step,
+        keys: Box<[Key]>,
+        compiled: &CompiledRule,
+        event: &mut Event<'_>,
+    ) -> Hit {
         let captured = |slot: &Slot| event.values(*slot).iter().filter_map(owned).collect();
         let captures = compiled.captures.iter().map(captured).collect();
         Hit {
-            rule,
-            step,
+            rule: step.rule,
+            step: step.number,
+            keys,
             time: date_of(event.values(compiled.time).first()),
             tiebreaker: compiled.tiebreaker.and_then(|slot| Tiebreaker::of(event.values(slot).first())),
             series: self.series,

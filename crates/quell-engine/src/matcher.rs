@@ -7,12 +7,14 @@ use crate::compile::{Engine, How, Step};
 use crate::gate::Masks;
 use crate::hit::{EventFacts, Hit};
 use crate::index_patterns::IndexCache;
+use crate::join_key;
 use crate::object::{Level, Shared};
 use crate::stats::MatchStats;
 use crate::text_index::TextScratch;
 use crate::truth::{Marks, PredicateId, Truth};
 use bumpalo::Bump;
 use quell_event::{Event, EventState, RecordRef};
+use quell_ir::date::date_of;
 use quell_ir::eval;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -74,6 +76,7 @@ impl<'e> Matcher<'e> {
         let witnessed =
             self.fired.iter().filter_map(|id| engine.tests.get(id.index())).flat_map(|test| &test.witnessed);
         let mut facts = None;
+        let (without_time, keys_cut) = (self.stats.without_time, self.stats.keys_cut);
         for number in live.always.iter().chain(witnessed) {
             let Some(step) = engine.steps.get(*number as usize) else { continue };
             if !step.gate.admits(&masks) || !self.looked_at.set(*number as usize) {
@@ -89,12 +92,11 @@ impl<'e> Matcher<'e> {
                 self.stats.other_index += 1;
                 continue;
             }
-            let facts = facts.get_or_insert_with(|| EventFacts::new(event, &engine.member, record()));
-            hits.extend(hit(engine, step, facts, event));
-            if let Some(count) = self.stats.hits.get_mut(step.rule as usize) {
-                *count += 1;
-            }
+            hits.extend(hit(engine, step, &mut facts, event, record, &mut self.stats));
         }
+        // Events are counted, not their hits.
+        self.stats.without_time = self.stats.without_time.min(without_time + 1);
+        self.stats.keys_cut = self.stats.keys_cut.min(keys_cut + 1);
     }
 
     /// What was counted so far.
@@ -104,10 +106,37 @@ impl<'e> Matcher<'e> {
     }
 }
 
+/// The hit of an event that satisfies a step's condition, unless it has no key for it or no place in time.
 #[cold]
-fn hit(engine: &Engine, step: &Step, facts: &EventFacts, event: &mut Event<'_>) -> Option<Hit> {
+fn hit(
+    engine: &Engine,
+    step: &Step,
+    facts: &mut Option<EventFacts>,
+    event: &mut Event<'_>,
+    record: &mut dyn FnMut() -> RecordRef,
+    stats: &mut MatchStats,
+) -> Option<Hit> {
     let rule = engine.rules.get(step.rule as usize)?;
-    Some(facts.hit(step.rule, step.number, rule, event))
+    let keys = match &step.keys {
+        Some(fields) => {
+            let keys = join_key::keys(fields, event);
+            if keys.list.is_empty() {
+                return None;
+            }
+            if rule.join.needs_time() && date_of(event.values(rule.time).first()).is_none() {
+                stats.without_time += 1;
+                return None;
+            }
+            stats.keys_cut += u64::from(keys.cut);
+            keys.list
+        }
+        None => Box::default(),
+    };
+    if let Some(count) = stats.hits.get_mut(step.rule as usize) {
+        *count += 1;
+    }
+    let facts = facts.get_or_insert_with(|| EventFacts::new(event, &engine.member, record()));
+    Some(facts.hit(step, keys, rule, event))
 }
 
 /// The steps that events of one combination of gate values may satisfy, merged from their partitions.

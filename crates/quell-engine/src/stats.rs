@@ -14,6 +14,10 @@ pub struct MatchStats {
     pub other_index: u64,
     /// Tests that a limit cut short (combinations of elements, derived text), so that they may have missed a match.
     pub cut: u64,
+    /// Events that some sequence would take but for their having no time.
+    pub without_time: u64,
+    /// Events that have more join keys for some step than an event takes part with.
+    pub keys_cut: u64,
     /// Hits by the rule's number.
     pub hits: Vec<u64>,
 }
@@ -26,6 +30,8 @@ impl MatchStats {
         self.candidates += other.candidates;
         self.other_index += other.other_index;
         self.cut += other.cut;
+        self.without_time += other.without_time;
+        self.keys_cut += other.keys_cut;
         if self.hits.len() < other.hits.len() {
             self.hits.resize(other.hits.len(), 0);
         }
@@ -42,12 +48,18 @@ mod tests {
     #[test]
     fn counts_add_up() {
         let one = MatchStats { events: 1, candidates: 2, hits: vec![1], ..Default::default() };
-        let two = MatchStats { events: 3, cut: 1, hits: vec![1, 5], ..Default::default() };
+        let two = MatchStats { events: 3, cut: 1, keys_cut: 2, hits: vec![1, 5], ..Default::default() };
         let mut sum = MatchStats::default();
         sum.add(&one);
         sum.add(&two);
-        let expected =
-            MatchStats { events: 4, candidates: 2, cut: 1, hits: vec![2, 5], ..Default::default() };
+        let expected = MatchStats {
+            events: 4,
+            candidates: 2,
+            cut: 1,
+            keys_cut: 2,
+            hits: vec![2, 5],
+            ..Default::default()
+        };
         assert_eq!(sum, expected);
     }
 }

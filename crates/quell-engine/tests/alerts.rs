@@ -13,7 +13,7 @@ fn document(rule: Rule, record: &str) -> Value {
     let detection = detections(&engine, &[record]).remove(0);
     let alert = Alert::new(&engine, detection).unwrap();
     let source: Value = serde_json::from_str(record).unwrap();
-    Value::Object(alert_document(&alert, &[source.as_object().unwrap().clone()]))
+    Value::Object(alert_document(&alert, &[Some(source.as_object().unwrap().clone())]))
 }
 
 #[test]
@@ -127,4 +127,66 @@ fn times_keep_the_digits_that_they_have() {
         let document = document(bare_rule("t"), &format!(r#"{{"@timestamp":"{time}"}}"#));
         assert_eq!(document["kibana"]["alert"]["original_time"], expected);
     }
+}
+
+/// The document of the first alert of a query over JSON events.
+fn joined(query: &str, records: &[&str]) -> (Alert, Value) {
+    let engine = engine_of(vec![with_rule(bare_rule("s"), query)], &EngineOptions::default());
+    let alert = Alert::new(&engine, detections(&engine, records).remove(0)).unwrap();
+    let source = |text: &quell_event::RecordText| match text {
+        quell_event::RecordText::Owned(text) => serde_json::from_str(text).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let sources: Vec<_> =
+        alert.members.iter().map(|member| Some(source(&member.as_ref()?.record.text))).collect();
+    let document = Value::Object(alert_document(&alert, &sources));
+    (alert, document)
+}
+
+#[test]
+fn a_sequence_shows_what_its_events_share_and_each_of_them() {
+    let first = r#"{"_id":"e1","@timestamp":"2024-05-01T10:00:00Z","event":{"category":["process"],"type":["start"]},"process":{"name":"a","pid":1},"host.name":"h","user":{"name":"bob","id":"1"}}"#;
+    let second = r#"{"_id":"e2","@timestamp":"2024-05-01T10:00:02Z","event.category":["process"],"process":{"name":"b","pid":1},"host":{"name":"h"},"user":{"name":"eve"}}"#;
+    let query = "sequence by process.pid with maxspan=1m [process where process.name == \"a\"]
+        ![process where process.name == \"x\"] [process where process.name == \"b\"]";
+    let (alert, document) = joined(query, &[first, second]);
+    assert_eq!(alert.keys, [quell_ir::Value::Integer(1)]);
+    let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(document["events"], json!([parse(first), { "missing": true }, parse(second)]));
+    let mut shared = document.clone();
+    let content = shared.as_object_mut().unwrap().remove("kibana").unwrap();
+    shared.as_object_mut().unwrap().remove("events");
+    assert_eq!(
+        shared,
+        json!({ "event": { "category": ["process"] }, "process": { "pid": 1 }, "host.name": "h" })
+    );
+    let content = &content["alert"];
+    assert_eq!(content["original_time"], "2024-05-01T10:00:02.000Z");
+    assert_eq!(content["depth"], 1);
+    assert_eq!(
+        content["ancestors"],
+        json!([
+            { "id": "e1", "type": "event", "depth": 0 },
+            { "id": "e2", "type": "event", "depth": 0 },
+        ])
+    );
+    assert_eq!(content["reason"], "process event on h created medium alert Rule s.");
+}
+
+#[test]
+fn ids_of_joined_events_tell_keys_apart() {
+    let record = |id: &str, second: u32| {
+        format!(
+            r#"{{"_id":"{id}","@timestamp":"2024-05-01T10:00:0{second}Z","process":{{"args":["x","y"],"name":"{id}"}}}}"#
+        )
+    };
+    let (first, second) = (record("a", 1), record("b", 2));
+    let query =
+        "sequence by process.args [any where process.name == \"a\"] [any where process.name == \"b\"]";
+    let engine = engine_of(vec![with_rule(bare_rule("s"), query)], &EngineOptions::default());
+    let found = detections(&engine, &[&first, &second]);
+    let ids: Vec<String> =
+        found.into_iter().map(|detection| Alert::new(&engine, detection).unwrap().id).collect();
+    assert_eq!(ids.len(), 2);
+    assert_ne!(ids[0], ids[1]);
 }

@@ -1,4 +1,4 @@
-//! The compiled matcher against plain evaluation for every published rule that runs, on events made to satisfy them.
+//! The compiled matcher against plain evaluation for every published rule of single events that runs, on events made to satisfy them.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -35,7 +35,9 @@ fn rules(folders: &[PathBuf]) -> Vec<EngineRule> {
     let options = CompileOptions::new(&schema);
     let compiled =
         RuleSet::load(&specs).rules.into_iter().filter_map(|rule| match compile_rule(&rule, &options) {
-            Outcome::Runs { query, .. } => Some(EngineRule { rule: Arc::new(rule), query }),
+            Outcome::Runs { query, .. } if matches!(query.logic, Logic::Event(_)) => {
+                Some(EngineRule { rule: Arc::new(rule), query })
+            }
             _ => None,
         });
     compiled.collect()
@@ -44,7 +46,7 @@ fn rules(folders: &[PathBuf]) -> Vec<EngineRule> {
 fn filter(rule: &EngineRule) -> &EventFilter {
     match &rule.query.logic {
         Logic::Event(filter) => filter,
-        _ => panic!("only event queries run"),
+        _ => panic!("only event queries were kept"),
     }
 }
 

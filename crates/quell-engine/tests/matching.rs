@@ -398,8 +398,16 @@ fn what_cannot_run_yet_is_named() {
         },
     };
     let cases = [
-        (with_rule(bare_rule("x"), "sequence by user.name [any where true] [any where true]"), "sequences"),
-        (with_rule(bare_rule("x"), "sample by user.name [any where true] [any where true]"), "samples"),
+        (
+            endpoint("sequence [any where true] as event0 [any where user.name == event0.user.name]"),
+            "another step",
+        ),
+        (
+            endpoint(
+                "sequence [any where true] [any where true] until [any where descendant of [any where true]]",
+            ),
+            "lineage",
+        ),
         (endpoint("process where descendant of [process where true]"), "lineage"),
         (of(Predicate::AnyField { test: nameless() }), "any field"),
         (
@@ -458,4 +466,27 @@ fn fields_that_a_mapping_makes_are_matched() {
     let mut event = Event::new(record, &mut state, Some(&resolver));
     engine.matcher().match_event(&mut event, &mut || scan::record_ref(0, record), &mut hits);
     assert_eq!(hits.len(), 1);
+}
+
+#[test]
+fn events_of_sequences_without_time_or_with_too_many_keys_are_counted_once() {
+    let engine = engine(&[
+        "sequence by process.args, user.name [any where true] [any where true]",
+        "sample by process.args, user.name [any where true] [any where true]",
+    ]);
+    let names: Vec<String> = (0..40).map(|n| format!("\"{n}\"")).collect();
+    let many = format!(
+        r#"{{"@timestamp":"2024-05-01T00:00:00Z","process":{{"args":[{0}]}},"user":{{"name":[{0}]}}}}"#,
+        names.join(",")
+    );
+    let records = [
+        r#"{"@timestamp":"2024-05-01T00:00:00Z","process":{"args":["a"]},"user":{"name":"u"}}"#,
+        r#"{"process":{"args":["a"]},"user":{"name":"u"}}"#,
+        r#"{"process":{"args":["a"]}}"#,
+        many.as_str(),
+    ];
+    let (hits, stats) = hits_of(&engine, &records);
+    // Two steps each: the sequence takes the first and the last event, the sample the second too.
+    assert_eq!((hits.len(), &*stats.hits), (10, &[4, 6][..]));
+    assert_eq!((stats.without_time, stats.keys_cut), (1, 1));
 }

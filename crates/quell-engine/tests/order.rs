@@ -11,7 +11,9 @@ use scan::{bare_rule, detections, engine, engine_of, hits_of, with_rule};
 /// What `name` says in each detection's record, in order, with the rule's id.
 fn names(engine: &Engine, detections: &[Detection]) -> Vec<String> {
     let name = |detection: &Detection| {
-        let quell_event::RecordText::Owned(text) = &detection.members[0].record.text else { panic!("kept") };
+        let quell_event::RecordText::Owned(text) = &detection.members[0].as_ref().unwrap().record.text else {
+            panic!("kept")
+        };
         let record: serde_json::Value = serde_json::from_str(text).unwrap();
         format!("{}{}", engine.rule(detection.rule).unwrap().id, record["name"].as_str().unwrap_or("?"))
     };
@@ -107,7 +109,8 @@ fn pipes_and_limits_keep_an_end() {
 #[test]
 fn an_identity_is_the_documents_the_events_or_the_records() {
     let engine = engine(&["any where true"]);
-    let member = |record: &str| detections(&engine, &[record])[0].members[0].id.as_str().to_owned();
+    let member =
+        |record: &str| detections(&engine, &[record])[0].members[0].as_ref().unwrap().id.as_str().to_owned();
     assert_eq!(member(r#"{"_id":"doc","event":{"id":"ev"}}"#), "doc");
     assert_eq!(member(r#"{"event":{"id":"ev"}}"#), "ev");
     assert_eq!(member(r#"{"_id":"","event.id":"ev"}"#), "ev");
@@ -193,7 +196,7 @@ proptest! {
         let (hits, _) = hits_of(&engine, &records);
         let shuffled = order.iter().map(|at| hits[*at].clone()).collect();
         let shape = |detections: Vec<Detection>| -> Vec<(String, u64)> {
-            let offsets: Vec<u64> = detections.iter().map(|one| one.members[0].record.position.offset).collect();
+            let offsets: Vec<u64> = detections.iter().map(|one| one.members[0].as_ref().unwrap().record.position.offset).collect();
             ids(&engine, detections).into_iter().zip(offsets).collect()
         };
         let (straight, turned) = (shape(correlate(&engine, hits.clone())), shape(correlate(&engine, shuffled)));

@@ -36,6 +36,29 @@ impl Query {
         paths.into_iter().collect()
     }
 
+    /// How the work of correlating the query's hits can be split.
+    ///
+    /// Keys of one name at one place of every step split it: what has other values there never meets. Pipes count the
+    /// results of all keys.
+    #[must_use]
+    pub fn sharding(&self) -> Sharding {
+        if !self.pipes.is_empty() {
+            return Sharding::SingleLane;
+        }
+        if let Logic::Event(_) = self.logic {
+            return Sharding::Free;
+        }
+        let steps: Vec<&[JoinKey]> = self.filters().into_iter().map(|(_, by)| by).collect();
+        let Some((first, others)) = steps.split_first() else { return Sharding::SingleLane };
+        let common = |(place, key): (usize, &JoinKey)| {
+            let path = &key.field.path;
+            let same = |by: &&[JoinKey]| by.get(place).is_some_and(|other| other.field.path == *path);
+            others.iter().all(same).then(|| Arc::clone(path))
+        };
+        let fields: Vec<Arc<str>> = first.iter().enumerate().filter_map(common).collect();
+        if fields.is_empty() { Sharding::SingleLane } else { Sharding::Fields(fields) }
+    }
+
     /// Every filter with its join keys, `until` included.
     fn filters(&self) -> Vec<(&EventFilter, &[JoinKey])> {
         match &self.logic {
@@ -46,6 +69,17 @@ impl Query {
             Logic::Sample(steps) => steps.iter().map(|step| (&step.filter, &*step.by)).collect(),
         }
     }
+}
+
+/// Over what the correlation of a query's hits can be spread without a change of its results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sharding {
+    /// Over anything: every event is a result of its own.
+    Free,
+    /// By the values of these fields: hits that differ in them never join.
+    Fields(Vec<Arc<str>>),
+    /// Over nothing: all hits in one lane.
+    SingleLane,
 }
 
 /// What a query looks for.
@@ -136,4 +170,48 @@ pub enum Pipe {
     Head(u64),
     /// The last n.
     Tail(u64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EventFilter, JoinKey, Logic, Pipe, Query, Sequence, Sharding, Step};
+    use crate::condition::Condition;
+    use crate::field::FieldRef;
+    use crate::schema::FieldType;
+    use crate::span::Span;
+
+    fn step(by: &[&str]) -> Step {
+        let key =
+            |path: &&str| JoinKey { field: FieldRef::event(*path, FieldType::Keyword), optional: false };
+        let filter =
+            EventFilter { category: None, condition: Condition::Constant(true), span: Span::default() };
+        Step { filter, by: by.iter().map(key).collect(), runs: 1, missing: false, alias: None }
+    }
+
+    #[test]
+    fn what_all_steps_have_at_one_place_splits_the_work() {
+        let fields = |names: &[&str]| Sharding::Fields(names.iter().map(|name| (*name).into()).collect());
+        type Names<'a> = &'a [&'a str];
+        let cases: &[(&[Names<'_>], Option<Names<'_>>, Sharding)] = &[
+            (&[&["a"], &["a"]], None, fields(&["a"])),
+            (&[&["a", "b"], &["a", "c"]], None, fields(&["a"])),
+            (&[&["a", "b"], &["b", "a"]], None, Sharding::SingleLane),
+            (&[&["a", "b"], &["a", "b"]], None, fields(&["a", "b"])),
+            (&[&["a"], &["b"]], None, Sharding::SingleLane),
+            (&[&[], &[]], None, Sharding::SingleLane),
+            (&[&["a"], &["a"]], Some(&["b"]), Sharding::SingleLane),
+        ];
+        for (steps, until, expected) in cases {
+            let steps: Vec<Step> = steps.iter().map(|by| step(by)).collect();
+            let sequence = Sequence { maxspan: None, steps: steps.clone(), until: until.map(step) };
+            let query = |logic, pipes| Query { logic, pipes };
+            assert_eq!(query(Logic::Sequence(sequence.clone()), vec![]).sharding(), *expected);
+            let piped = query(Logic::Sequence(sequence), vec![Pipe::Head(1)]);
+            assert_eq!(piped.sharding(), Sharding::SingleLane);
+            if until.is_none() {
+                assert_eq!(query(Logic::Sample(steps), vec![]).sharding(), *expected);
+            }
+        }
+        assert_eq!(Query { logic: Logic::Event(step(&[]).filter), pipes: vec![] }.sharding(), Sharding::Free);
+    }
 }

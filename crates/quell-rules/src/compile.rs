@@ -2,7 +2,7 @@
 
 use crate::rule::{Language, Rule, RuleKind};
 use quell_eql::Dialect;
-use quell_ir::{Code, Condition, Diagnostic, EventFilter, Logic, Predicate, Query, Schema};
+use quell_ir::{Code, Condition, Diagnostic, Logic, Predicate, Query, Schema};
 
 /// How rules are compiled.
 #[derive(Clone, Copy)]
@@ -69,8 +69,8 @@ impl Outcome {
     }
 }
 
-/// Compiles a rule: EQL queries of single events run; EQL sequences and samples are checked in full but do not run yet, nor
-/// do other rule types.
+/// Compiles a rule: EQL runs, but for lineage and for conditions on the event of another step, which are checked in full.
+/// Other rule types do not run yet.
 #[must_use]
 pub fn compile_rule(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
     match (rule.kind, rule.language) {
@@ -137,24 +137,27 @@ fn compile_eql(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
 /// Why a query cannot run yet, if it cannot.
 fn reason_against(query: &Query) -> Option<&'static str> {
     match &query.logic {
-        Logic::Sequence(_) => Some("EQL sequences cannot run yet"),
-        Logic::Sample(_) => Some("EQL samples cannot run yet"),
-        Logic::Event(filter) if asks_lineage(filter) => Some("`descendant of` cannot run yet"),
-        Logic::Event(_) => None,
+        Logic::Event(filter) => reason_in(&filter.condition),
+        Logic::Sequence(sequence) => {
+            let mut steps = sequence.steps.iter().chain(&sequence.until);
+            steps.find_map(|step| reason_in(&step.filter.condition))
+        }
+        Logic::Sample(steps) => steps.iter().find_map(|step| reason_in(&step.filter.condition)),
     }
 }
 
-fn asks_lineage(filter: &EventFilter) -> bool {
-    fn condition_asks(condition: &Condition) -> bool {
-        let mut asks = false;
-        condition.each_leaf(&mut |leaf| {
-            asks |= match &leaf.predicate {
-                Predicate::Lineage { .. } => true,
-                Predicate::Object { condition, .. } => condition_asks(condition),
-                _ => false,
-            };
-        });
-        asks
-    }
-    condition_asks(&filter.condition)
+fn reason_in(condition: &Condition) -> Option<&'static str> {
+    let mut reason = None;
+    condition.each_leaf(&mut |leaf| {
+        let found = match &leaf.predicate {
+            Predicate::Lineage { .. } => Some("`descendant of` cannot run yet"),
+            Predicate::Object { condition, .. } => reason_in(condition),
+            _ => None,
+        };
+        let alias = || {
+            leaf.predicate.is_deferred().then_some("conditions on the event of another step cannot run yet")
+        };
+        reason = reason.or(found).or_else(alias);
+    });
+    reason
 }

@@ -73,8 +73,6 @@ fn the_dialect_is_the_formats_own_unless_it_is_given() {
 #[test]
 fn what_does_not_run_yet_says_why() {
     let table = [
-        ("eql", "eql", "'sequence by a [any where true] [any where true]'", "EQL sequences cannot run yet"),
-        ("eql", "eql", "'sample by a [any where true] [any where true]'", "EQL samples cannot run yet"),
         ("query", "kuery", "'a: b'", "KQL queries cannot run yet"),
         ("query", "lucene", "'a: b'", "Lucene queries cannot run yet"),
         ("esql", "esql", "'from a'", "ES|QL queries cannot run yet"),
@@ -86,13 +84,35 @@ fn what_does_not_run_yet_says_why() {
         else {
             panic!("{expected}: another outcome");
         };
-        assert_eq!((reason.as_str(), query.is_some()), (expected, language == "\"eql\""));
+        assert_eq!((reason.as_str(), query.is_some()), (expected, false));
     }
-    let text = "[rule]\nid = \"1\"\nname = \"n\"\ndescription = \"d\"\nos_list = []\nquery = '''\nprocess where not descendant of [process where process.name == \"a\"]\n'''\n";
-    let set = load(&[("a.toml", text)]);
-    let outcome = compile_rule(&set.rules[0], &CompileOptions::new(&NoSchema));
-    assert!(
-        matches!(&outcome, Outcome::NotRunYet { reason, .. } if reason == "`descendant of` cannot run yet"),
-        "{outcome:?}"
-    );
+}
+
+#[test]
+fn sequences_run_unless_they_need_another_step_or_lineage() {
+    let lineage = Some("`descendant of` cannot run yet");
+    let alias = Some("conditions on the event of another step cannot run yet");
+    let table = [
+        (r#"process where not descendant of [process where process.name == "a"]"#, lineage),
+        ("sequence [any where true] [any where descendant of [any where true]]", lineage),
+        (
+            "sequence [any where true] [any where true] until [any where descendant of [any where true]]",
+            lineage,
+        ),
+        ("sequence [any where true] as event0 [any where a == event0.a]", alias),
+        ("sequence [any where true] as event0 [any where true]", None),
+        ("sequence by a with maxspan=1s [any where true] ![any where true]", None),
+        ("sample by a [any where true] [any where true]", None),
+    ];
+    for (query, expected) in table {
+        let text = format!(
+            "[rule]\nid = \"1\"\nname = \"n\"\ndescription = \"d\"\nos_list = []\nquery = '''\n{query}\n'''\n"
+        );
+        let set = load(&[("a.toml", &text)]);
+        match (compile_rule(&set.rules[0], &CompileOptions::new(&NoSchema)), expected) {
+            (Outcome::Runs { .. }, None) => {}
+            (Outcome::NotRunYet { reason, .. }, Some(expected)) => assert_eq!(reason, expected, "{query}"),
+            (other, _) => panic!("{query}: {other:?}"),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The whole documents of alerts, made again from their records.
 
-use quell_engine::{Alert, alert_document};
+use quell_engine::{Alert, Member, alert_document};
 use quell_event::{RecordRef, RecordText};
 use quell_ingest::{
     Context, DecodeError, DecodeOptions, DocumentDecoder, Format, Layout, SourceFile, reread,
@@ -58,7 +58,8 @@ impl<'r> Documents<'r> {
         Documents { files, formats, options, decoders: HashMap::new() }
     }
 
-    /// The alert as one document: its event's fields at the top, the rest under `kibana.alert`.
+    /// The alert as one document: its event's fields at the top, or those that its events share and the events
+    /// themselves in `events`; the rest under `kibana.alert`.
     ///
     /// # Errors
     /// Where a record cannot be had again.
@@ -72,12 +73,14 @@ impl<'r> Documents<'r> {
         alert_document(alert, &[])
     }
 
-    /// The ECS documents of the alert's events, in order.
+    /// The ECS documents of the alert's events, in order; `None` for a step that must not come.
     ///
     /// # Errors
     /// Where a record cannot be had again.
-    pub fn events(&mut self, alert: &Alert) -> Result<Vec<Map<String, Value>>, DocumentError> {
-        alert.members.iter().map(|member| self.event(&member.record)).collect()
+    pub fn events(&mut self, alert: &Alert) -> Result<Vec<Option<Map<String, Value>>>, DocumentError> {
+        let document =
+            |member: &Option<Member>| member.as_ref().map(|one| self.event(&one.record)).transpose();
+        alert.members.iter().map(document).collect()
     }
 
     fn event(&mut self, record: &RecordRef) -> Result<Map<String, Value>, DocumentError> {

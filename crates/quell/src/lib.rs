@@ -26,12 +26,13 @@ pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{ELASTICSEARCH_SIZE, QueryError, QueryOptions, query};
 pub use scan::{NotRun, Report, Scan, ScanOptions, Stats};
 
-pub use quell_engine::{Alert, ResultLimit, ResultPosition};
+pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition};
 pub use quell_eql::{Dialect, format_source};
 pub use quell_event::EcsSchema;
 pub use quell_ingest::{InputWarning, Loss, WarningLog};
 pub use quell_ir::Value as Constant;
 pub use quell_ir::diagnostic::{did_you_mean, near_names};
+pub use quell_ir::logic::{Query, Sharding};
 pub use quell_ir::{Code, Diagnostic, FieldType, Schema, Severity, Span};
 pub use quell_rules::{
     Checked, CompileOptions, EmbeddedSet, FileFinding, Language, Outcome, Rule, RuleFormat, RuleKind,

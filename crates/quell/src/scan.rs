@@ -81,7 +81,7 @@ impl ScanOptions {
 pub struct NotRun {
     /// The rule.
     pub rule: Arc<Rule>,
-    /// A clause without a full stop: `sequences cannot run yet`.
+    /// A clause without a full stop: `KQL queries cannot run yet`.
     pub reason: String,
 }
 
@@ -164,6 +164,8 @@ impl Scan {
         report.stats.events_without_index = matched.without_index;
         report.stats.tests_cut = matched.cut;
         report.stats.candidates = matched.candidates;
+        report.stats.events_without_time = matched.without_time;
+        report.stats.keys_cut = matched.keys_cut;
         report.alerts = correlate(&self.engine, hits)
             .into_iter()
             .filter_map(|found| Alert::new(&self.engine, found))
@@ -342,6 +344,10 @@ pub struct Stats {
     pub events_without_index: u64,
     /// Tests that a limit cut short.
     pub tests_cut: u64,
+    /// Events that some sequence would take but for their having no time.
+    pub events_without_time: u64,
+    /// Events that took part in a sequence or sample with not all of their join keys, because those are too many.
+    pub keys_cut: u64,
     /// Conditions that were looked at, because a witness fired or there is none.
     pub candidates: u64,
     /// Bytes read, after decompression.

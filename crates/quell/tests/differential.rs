@@ -35,8 +35,10 @@ fn both(rules: Vec<Rule>) -> Both {
     let mut runnable = Vec::new();
     for rule in rules.into_iter().map(Arc::new) {
         match compile_rule(&rule, &options) {
-            Outcome::Runs { query, .. } => runnable.push(EngineRule { rule, query }),
-            Outcome::NotRunYet { .. } => {}
+            Outcome::Runs { query, .. } if matches!(query.logic, quell_ir::Logic::Event(_)) => {
+                runnable.push(EngineRule { rule, query });
+            }
+            Outcome::Runs { .. } | Outcome::NotRunYet { .. } => {}
             Outcome::Refused(errors) => {
                 panic!("{}: {errors:?}\n{}", rule.id, rule.query.as_ref().unwrap().text)
             }

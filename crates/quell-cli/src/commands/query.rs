@@ -1,9 +1,9 @@
 //! `quell query`: one EQL query over logs, answered in the shape of Elasticsearch.
 
-use crate::alert_row::event_cells;
+use crate::alert_row::{MISSING, event_cells};
 use crate::arguments::General;
-use crate::columns::{Column, Columns};
-use crate::console::{BOLD, Console};
+use crate::columns::{Cell, Column, Columns};
+use crate::console::{BOLD, Console, DIM};
 use crate::exit::Exit;
 use crate::failure::{Failure, until_closed};
 use crate::findings::{refused_query, write_about_query};
@@ -157,7 +157,7 @@ impl Query {
 fn each_result(
     console: &Console,
     report: &Report,
-    mut each: impl FnMut(&Alert, Vec<Map<String, Value>>) -> io::Result<()>,
+    mut each: impl FnMut(&Alert, Vec<Option<Map<String, Value>>>) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut unreadable = Unreadable::default();
     let mut documents = report.documents();
@@ -193,8 +193,12 @@ fn join_keys(result: &Alert) -> Vec<Value> {
     result.keys.iter().map(value).collect()
 }
 
-/// An event as Elasticsearch answers it. What a document says of its own index and id stands beside `_source`.
-fn event(mut source: Map<String, Value>) -> Value {
+/// An event as Elasticsearch answers it. What a document says of its own index and id stands beside `_source`; of a step
+/// that must not come all three are empty.
+fn event(source: Option<Map<String, Value>>) -> Value {
+    let Some(mut source) = source else {
+        return json!({"_index": "", "_id": "", "_source": {}, "missing": true});
+    };
     let mut event = Map::new();
     for name in ["_index", "_id"] {
         if let Some(value) = source.shift_remove(name) {
@@ -205,8 +209,9 @@ fn event(mut source: Map<String, Value>) -> Value {
     Value::Object(event)
 }
 
-/// Time, category, host, user, process, what was done.
-const COLUMNS: [Column; 6] = [
+/// The number of the result where one may have several events; time, category, host, user, process, what was done.
+const COLUMNS: [Column; 7] = [
+    Column::word(8),
     Column::word(19),
     Column::word(16),
     Column::text(24, 13),
@@ -218,8 +223,20 @@ const COLUMNS: [Column; 6] = [
 fn table(console: &Console, report: &Report) -> io::Result<u64> {
     let mut out = console.out();
     let mut columns = Columns::new(&COLUMNS, console.width());
+    let mut number = 0u64;
     let unreadable = each_result(console, report, |result, sources| {
-        sources.iter().try_for_each(|source| columns.row(&mut out, event_cells(result.time, source)))
+        number += 1;
+        // Of a sequence the number stands at its first event.
+        let mut mark = if sources.len() > 1 { number.to_string() } else { String::new() };
+        let events = result.members.iter().zip(&sources);
+        events.into_iter().try_for_each(|(member, source)| {
+            let mark = Cell::styled(&std::mem::take(&mut mark), BOLD);
+            let cells = match (member, source) {
+                (Some(member), Some(source)) => event_cells(member.time, source),
+                _ => vec![Cell::styled(MISSING, DIM)],
+            };
+            columns.row(&mut out, std::iter::once(mark).chain(cells).collect())
+        })
     })?;
     columns.finish(&mut out)?;
     Ok(unreadable)
@@ -234,6 +251,7 @@ fn summarize(console: &Console, report: &Report) {
     let results = counted(report.alerts.len() as u64, "result", "results");
     let _ = writeln!(err, "{BOLD}{results}{BOLD:#}");
     let _ = summary::write_work(&mut err, &report.stats);
+    let _ = summary::write_notes(&mut err, &report.stats);
     let _ = summary::write_unread(&mut err, &report.warnings);
     let _ = summary::write_interrupted(&mut err, report.interrupted);
 }

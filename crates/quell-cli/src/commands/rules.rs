@@ -11,7 +11,7 @@ use crate::plain_text::{escape, escape_lines};
 use crate::rule_options::RuleOptions;
 use crate::units::counted;
 use clap::{Args, Subcommand};
-use quell::{CompileOptions, Outcome, Rule, RuleSet, compile_rule};
+use quell::{CompileOptions, Outcome, Rule, RuleSet, Sharding, compile_rule};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 
@@ -214,6 +214,7 @@ fn object(rule: &Rule, options: &CompileOptions<'_>) -> Value {
         "techniques": techniques(rule),
         "index": rule.index,
         "fields": fields(&outcome),
+        "sharding": sharding(&outcome),
         "source": rule.origin.path.display().to_string(),
         "format": rule.origin.format.as_str(),
     })
@@ -226,6 +227,25 @@ fn techniques(rule: &Rule) -> Vec<&str> {
 /// The fields that the query reads.
 fn fields(outcome: &Outcome) -> Vec<String> {
     outcome.query().map(|query| query.fields().iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+/// How the correlation of its hits can be split: by nothing, by fields, or by anything.
+fn sharding(outcome: &Outcome) -> Value {
+    match outcome.query().map(quell::Query::sharding) {
+        None => Value::Null,
+        Some(Sharding::Free) => "free".into(),
+        Some(Sharding::SingleLane) => "single lane".into(),
+        Some(Sharding::Fields(fields)) => fields.iter().map(|field| Value::from(&**field)).collect(),
+    }
+}
+
+fn sharding_in_words(outcome: &Outcome) -> String {
+    match outcome.query().map(quell::Query::sharding) {
+        None => String::new(),
+        Some(Sharding::Free) => String::from("freely: each event stands alone"),
+        Some(Sharding::SingleLane) => String::from("not at all: a single lane"),
+        Some(Sharding::Fields(fields)) => format!("by {}", fields.join(", ")),
+    }
 }
 
 fn show(out: &mut dyn Write, rule: &Rule, options: &CompileOptions<'_>) -> io::Result<()> {
@@ -270,6 +290,7 @@ fn show(out: &mut dyn Write, rule: &Rule, options: &CompileOptions<'_>) -> io::R
         ("ATT&CK", attack.join("; ")),
         ("tags", rule.tags.join(", ")),
         ("fields", fields(&outcome).join(", ")),
+        ("shards", sharding_in_words(&outcome)),
         ("data", data_sources(&rule.fields)),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {

@@ -165,8 +165,8 @@ fn a_spec_that_does_not_hold_is_a_fault_with_its_line() {
         ("process.name ==", "process.name = =", "specs/x.md:4: refused: E0104 1:28 `=`"),
         ("process.name ==", "process.nme ==", "specs/x.md:4: warned: W0201 1:15 `process.nme`"),
         (
-            "process where process.name",
-            "sequence [any where true] [any where true]\n//",
+            "```eql\nprocess where process.name == \"a\"",
+            "```eql dialect=endpoint\nprocess where descendant of [process where process.name == \"a\"]",
             "specs/x.md:4: does not run yet",
         ),
     ] {

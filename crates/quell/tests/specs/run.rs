@@ -117,7 +117,10 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
     let with_keys = |place: usize| expected.get(place).is_some_and(|line| line.keys.is_some());
     let mut found = Vec::new();
     for (place, alert) in report.alerts.iter().enumerate() {
-        let ids = alert.members.iter().map(|member| events.id(member.record.position.number));
+        let ids = alert.members.iter().map(|member| match member {
+            Some(member) => events.id(member.record.position.number),
+            None => Some("-"),
+        });
         let ids: Option<Vec<&str>> = ids.collect();
         let ids = ids.ok_or("a result is none of the events")?;
         let keys: Vec<Value> = alert.keys.iter().map(json).collect();
