@@ -1,5 +1,6 @@
 //! What is read and how: the options that every command that reads logs shares.
 
+use crate::arguments::General;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use clap::builder::PossibleValuesParser;
@@ -7,7 +8,7 @@ use clap::{Args, ValueHint};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use quell::{Loss, WarningLog};
+use quell::{Loss, ScanOptions, WarningLog};
 use std::path::PathBuf;
 
 /// What to read.
@@ -39,21 +40,12 @@ pub struct InputOptions {
     pub strict_input: bool,
 }
 
-/// The half-open range of time that is read, in nanoseconds since 1970.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Period {
-    /// From here on.
-    pub since: Option<i64>,
-    /// Before this.
-    pub until: Option<i64>,
-}
-
 impl InputOptions {
-    /// The period that `--since` and `--until` mean.
+    /// These options and the number of threads, as the library takes them.
     ///
     /// # Errors
-    /// It is empty, or a time cannot be represented.
-    pub fn period(&self) -> Result<Period, Failure> {
+    /// The period of `--since` and `--until` is empty, or a time cannot be represented.
+    pub fn scan_options(&self, general: &General) -> Result<ScanOptions, Failure> {
         let resolve = |time: &Option<Time>| time.as_ref().map(|time| time.nanos(&self.timezone)).transpose();
         let (since, until) = (resolve(&self.since)?, resolve(&self.until)?);
         if let (Some(from), Some(to)) = (since, until)
@@ -61,7 +53,14 @@ impl InputOptions {
         {
             return Err(Failure::usage("--since is not before --until"));
         }
-        Ok(Period { since, until })
+        Ok(ScanOptions {
+            threads: usize::from(general.threads),
+            input_format: self.input_format.clone(),
+            timezone: self.timezone.clone(),
+            since,
+            until,
+            ..ScanOptions::default()
+        })
     }
 }
 

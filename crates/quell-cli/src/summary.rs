@@ -91,6 +91,8 @@ pub struct Told<'a> {
     pub not_run: &'a [NotRun],
     /// How many errors there are in the rules; they were told before.
     pub errors: u64,
+    /// The command that lists them.
+    pub list: &'a str,
     /// Commands that go on from here.
     pub next: &'a [String],
 }
@@ -111,7 +113,7 @@ pub fn write(out: &mut dyn Write, shown: &Shown, report: &Report, told: &Told<'_
             counted(told.errors, "error", "errors")
         )?;
     }
-    write_not_run(out, told.not_run)?;
+    write_not_run(out, told)?;
     write_interrupted(out, report.interrupted)?;
     if !told.next.is_empty() {
         writeln!(out, "{DIM}next:{DIM:#} {}", told.next.join(", "))?;
@@ -204,29 +206,21 @@ pub fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
     let notes = [
         (stats.events_out_of_range, "outside --since and --until, or without a time"),
         (stats.events_without_index, "name no index: rules were run on them whatever their index patterns"),
+        (stats.events_without_time, "without a time took no part in sequences"),
     ];
     for (n, what) in notes {
         if n > 0 {
             writeln!(out, "{DIM}{} {what}{DIM:#}", counted(n, "event", "events"))?;
         }
     }
-    if stats.events_without_time > 0 {
-        let events = counted(stats.events_without_time, "event", "events");
-        writeln!(out, "{DIM}{events} without a time took no part in sequences{DIM:#}")?;
-    }
-    if stats.keys_cut > 0 {
-        let events = counted(stats.keys_cut, "event", "events");
-        writeln!(
-            out,
-            "{YELLOW}limited{YELLOW:#}: {events} with very many values in join keys took part with some alone"
-        )?;
-    }
-    if stats.tests_cut > 0 {
-        let tests = counted(stats.tests_cut, "test", "tests");
-        writeln!(
-            out,
-            "{YELLOW}limited{YELLOW:#}: {tests} of very long values ended early and may have missed a match"
-        )?;
+    let limits = [
+        (stats.keys_cut, ["event", "events"], "with very many values in join keys took part with some alone"),
+        (stats.tests_cut, ["test", "tests"], "of very long values ended early and may have missed a match"),
+    ];
+    for (n, [one, many], what) in limits {
+        if n > 0 {
+            writeln!(out, "{YELLOW}limited{YELLOW:#}: {} {what}", counted(n, one, many))?;
+        }
     }
     Ok(())
 }
@@ -273,8 +267,9 @@ fn count_of(warnings: &WarningLog, wanted: impl Fn(Code, Loss) -> bool) -> u64 {
     warnings.tallies().iter().filter(|tally| wanted(tally.code, tally.loss)).map(|tally| tally.count).sum()
 }
 
-/// `not run: 4 of the rules: 3 EQL sequences cannot run yet, 1 …; quell rules list`
-fn write_not_run(out: &mut dyn Write, not_run: &[NotRun]) -> io::Result<()> {
+/// `not run: 4 rules (…)`, and how many of them for each reason.
+fn write_not_run(out: &mut dyn Write, told: &Told<'_>) -> io::Result<()> {
+    let not_run = told.not_run;
     if not_run.is_empty() {
         return Ok(());
     }
@@ -286,8 +281,9 @@ fn write_not_run(out: &mut dyn Write, not_run: &[NotRun]) -> io::Result<()> {
     reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     writeln!(
         out,
-        "{YELLOW}not run{YELLOW:#}: {} (`quell rules list` names them)",
-        counted(not_run.len() as u64, "rule", "rules")
+        "{YELLOW}not run{YELLOW:#}: {} (`{}` names them)",
+        counted(not_run.len() as u64, "rule", "rules"),
+        told.list
     )?;
     for (reason, n) in reasons.iter().take(LINES) {
         writeln!(out, "  {:>6}  {}", count(*n), escape(reason))?;

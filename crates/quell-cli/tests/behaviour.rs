@@ -8,6 +8,8 @@
 )]
 
 mod support;
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
 
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -15,6 +17,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use support::{command, quell, quell_in, quell_with};
+use test_data::test_data;
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines()
@@ -355,18 +358,4 @@ fn ctrl_c_ends_a_scan_with_what_it_found() {
     assert_eq!(stdout.lines().count(), 1, "{stderr}");
     assert!(stderr.contains("interrupted"), "{stderr}");
     assert!(feeder.join().unwrap() > 1000);
-}
-
-fn test_data(name: &str) -> Option<std::path::PathBuf> {
-    let root = std::env::var_os("QUELL_TEST_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        std::path::PathBuf::from,
-    );
-    let path = root.join(name);
-    if path.exists() {
-        Some(path)
-    } else {
-        println!("skipped: no test data");
-        None
-    }
 }

@@ -5,20 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "what changed is to be read in the log")]
 
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-
-fn test_data() -> Option<PathBuf> {
-    let folder = std::env::var_os("QUELL_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    if !folder.is_dir() {
-        println!("skipped: no test data at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
+use test_data::test_data;
 
 struct Outcome {
     alerts: Vec<Value>,
@@ -51,7 +45,7 @@ fn command_lines(outcome: &Outcome) -> Vec<&str> {
 
 #[test]
 fn the_published_query_finds_three_events_in_the_evtx_samples() {
-    let Some(data) = test_data() else { return };
+    let Some(data) = test_data("") else { return };
     let outcome = scan(&["--rules", "t1046-published"], &data.join("evtx"));
     let found = command_lines(&outcome);
     assert_eq!(found.len(), 3, "{found:?}\n{}", outcome.errors);
@@ -67,7 +61,7 @@ fn the_published_query_finds_three_events_in_the_evtx_samples() {
 
 #[test]
 fn the_published_query_finds_four_events_in_the_windows_recordings() {
-    let Some(data) = test_data() else { return };
+    let Some(data) = test_data("") else { return };
     let outcome = scan(&["--rules", "t1046-published"], &data.join("windows-json"));
     assert_eq!(outcome.alerts.len(), 4, "{:?}\n{}", command_lines(&outcome), outcome.errors);
     assert_eq!(outcome.code, Some(1), "{}", outcome.errors);
@@ -78,7 +72,7 @@ type Table = BTreeMap<(String, String), (u64, u64)>;
 
 #[test]
 fn detections_of_all_event_rules_are_those_of_the_golden_table() {
-    let Some(data) = test_data() else { return };
+    let Some(data) = test_data("") else { return };
     let mut table = Table::new();
     for folder in ["evtx", "windows-json"] {
         for (any_index, arguments) in [(false, &[][..]), (true, &["--any-index"][..])] {

@@ -87,11 +87,16 @@ fn key_text(key: &Constant) -> String {
 ///
 /// Of a sequence or sample the fields that all its events share stand at the top, and the events themselves in `events`,
 /// `{"missing": true}` for a step that must not come. `sources` are the documents of the members, in order, `None` for such
-/// a step. `event.kind` keeps the event's own value, where Elastic puts
-/// `signal`: what the event said is not lost.
+/// a step. `event.kind` keeps the event's own value, where Elastic puts `signal`: what the event said is not lost.
 #[must_use]
-pub fn alert_document(alert: &Alert, sources: &[Option<Map<String, Value>>]) -> Map<String, Value> {
-    let mut document = shared_fields(sources);
+pub fn alert_document(alert: &Alert, mut sources: Vec<Option<Map<String, Value>>>) -> Map<String, Value> {
+    let ancestors = ancestors(alert, &sources);
+    let mut document = if alert.is_joined() {
+        shared_fields(&sources)
+    } else {
+        // A record may be large: it is not copied.
+        sources.pop().flatten().unwrap_or_default()
+    };
     let mut content = Map::new();
     content.insert("uuid".into(), alert.id.as_str().into());
     if let Some(time) = alert.time.and_then(iso_time) {
@@ -101,7 +106,7 @@ pub fn alert_document(alert: &Alert, sources: &[Option<Map<String, Value>>]) -> 
     content.insert("severity".into(), severity(alert.rule.severity).into());
     content.insert("risk_score".into(), alert.rule.risk_score.into());
     content.insert("depth".into(), 1.into());
-    content.insert("ancestors".into(), ancestors(alert, sources));
+    content.insert("ancestors".into(), ancestors);
     if alert.building_block {
         content.insert("building_block_type".into(), "default".into());
     }
@@ -116,11 +121,11 @@ pub fn alert_document(alert: &Alert, sources: &[Option<Map<String, Value>>]) -> 
     }
     if alert.is_joined() {
         take_out(&mut document, "events");
-        let event = |source: &Option<Map<String, Value>>| match source {
-            Some(source) => Value::Object(source.clone()),
+        let event = |source: Option<Map<String, Value>>| match source {
+            Some(source) => Value::Object(source),
             None => json!({ "missing": true }),
         };
-        document.insert("events".into(), sources.iter().map(event).collect());
+        document.insert("events".into(), sources.into_iter().map(event).collect());
     }
     document
 }

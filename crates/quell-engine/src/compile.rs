@@ -264,14 +264,7 @@ impl Engine {
 
 /// What a query needs that the engine does not have yet.
 fn missing_part_of(query: &Query) -> Option<&'static str> {
-    match &query.logic {
-        Logic::Event(filter) => missing_part(&filter.condition),
-        Logic::Sequence(sequence) => {
-            let mut steps = sequence.steps.iter().chain(&sequence.until);
-            steps.find_map(|step| missing_part(&step.filter.condition))
-        }
-        Logic::Sample(steps) => steps.iter().find_map(|step| missing_part(&step.filter.condition)),
-    }
+    query.filters().into_iter().find_map(|(filter, _)| missing_part(&filter.condition))
 }
 
 /// What a condition needs that the engine does not have yet.

@@ -1,10 +1,9 @@
 //! Correlation: hits in, detections out, in one order.
 //!
 //! Of an event rule each hit is a detection; those of sequences and samples are joined. Hits may arrive in any order. Of
-//! each rule they are ordered by time, then by the rule's tiebreaker (an absent one comes
-//! last), then by input; among those that are still equal and come from one log of one host, the record's number decides.
-//! What has no time comes last. Source: Elasticsearch's "EQL search", the order of matching events, and
-//! "EQL pipe reference".
+//! each rule they are ordered by time, then by the rule's tiebreaker (an absent one comes last), then by input; among those
+//! that are still equal and come from one log of one host, the record's number decides. What has no time comes last.
+//! Source: Elasticsearch's "EQL search", the order of matching events, and "EQL pipe reference".
 
 use crate::compile::{CompiledRule, Engine, Join, ResultLimit, ResultPosition};
 use crate::hit::{Hit, MemberId, Tiebreaker};

@@ -13,7 +13,7 @@ fn document(rule: Rule, record: &str) -> Value {
     let detection = detections(&engine, &[record]).remove(0);
     let alert = Alert::new(&engine, detection).unwrap();
     let source: Value = serde_json::from_str(record).unwrap();
-    Value::Object(alert_document(&alert, &[Some(source.as_object().unwrap().clone())]))
+    Value::Object(alert_document(&alert, vec![Some(source.as_object().unwrap().clone())]))
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn joined(query: &str, records: &[&str]) -> (Alert, Value) {
     };
     let sources: Vec<_> =
         alert.members.iter().map(|member| Some(source(&member.as_ref()?.record.text))).collect();
-    let document = Value::Object(alert_document(&alert, &sources));
+    let document = Value::Object(alert_document(&alert, sources));
     (alert, document)
 }
 

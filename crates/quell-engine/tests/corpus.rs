@@ -9,6 +9,8 @@
 
 mod definition;
 mod scan;
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
 
 use bumpalo::Bump;
 use definition::holds;
@@ -22,12 +24,7 @@ use scan::hits_of;
 use serde_json::{Map, Value as Json};
 use std::path::PathBuf;
 use std::sync::Arc;
-
-fn data() -> Option<PathBuf> {
-    let near = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("QUELL_TEST_DATA").map_or(near, PathBuf::from);
-    folder.is_dir().then_some(folder)
-}
+use test_data::test_data;
 
 fn rules(folders: &[PathBuf]) -> Vec<EngineRule> {
     let specs: Vec<RuleSpec> = folders.iter().cloned().map(RuleSpec::Path).collect();
@@ -163,10 +160,7 @@ const ASKED: usize = 37;
 
 #[test]
 fn published_rules_match_as_their_conditions_say() {
-    let Some(data) = data() else {
-        eprintln!("skipped: no test data");
-        return;
-    };
+    let Some(data) = test_data("") else { return };
     let rules = rules(&[data.join("rules/elastic"), data.join("rules/endpoint")]);
     assert!(rules.len() > 500, "{}", rules.len());
     let (engine, not_run) =

@@ -8,18 +8,15 @@
     reason = "a test may panic and print"
 )]
 
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
+
 use quell_eql::{Dialect, Options, compile};
 use quell_ir::schema::NoSchema;
 use quell_ir::{Code, FieldInfo, FieldType, Schema};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-/// The folder of test data, if it is there.
-fn data() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("QUELL_TEST_DATA").map_or_else(beside, PathBuf::from);
-    folder.is_dir().then_some(folder)
-}
+use test_data::test_data;
 
 fn queries(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
     let mut entries: Vec<PathBuf> =
@@ -91,10 +88,7 @@ impl Schema for Ecs {
 }
 
 fn check(folder: &str, dialect: Dialect, at_least: usize) {
-    let Some(data) = data() else {
-        println!("skipped: no test data");
-        return;
-    };
+    let Some(data) = test_data("") else { return };
     let mut rules = Vec::new();
     queries(&data.join("rules").join(folder), &mut rules);
     assert!(rules.len() >= at_least, "only {} rules below {folder}", rules.len());

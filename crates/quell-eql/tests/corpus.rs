@@ -8,16 +8,13 @@
     reason = "a test may panic and print"
 )]
 
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
+
 use std::path::{Path, PathBuf};
+use test_data::test_data;
 
 use quell_eql::{Dialect, format, format_source, parse};
-
-/// The folder of test data, if it is there.
-fn data() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("QUELL_TEST_DATA").map_or_else(beside, PathBuf::from);
-    folder.is_dir().then_some(folder)
-}
 
 fn toml_files(folder: &Path, into: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> =
@@ -55,10 +52,7 @@ fn queries(folder: &Path) -> Vec<(PathBuf, String)> {
 }
 
 fn check(folder: &str, dialect: Dialect, at_least: usize) {
-    let Some(data) = data() else {
-        println!("skipped: no test data");
-        return;
-    };
+    let Some(data) = test_data("") else { return };
     let queries = queries(&data.join("rules").join(folder));
     let mut wrong = Vec::new();
     for (file, source) in &queries {

@@ -11,11 +11,14 @@
     reason = "a benchmark may panic"
 )]
 
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use quell_event::{EventState, Projection, ProjectionBuilder, Want};
 use std::hint::black_box;
 use std::io::Read;
-use std::path::PathBuf;
+use test_data::test_data;
 
 /// What a set of process and network rules asks of ECS documents.
 const ECS_FIELDS: [&str; 35] = [
@@ -139,13 +142,10 @@ fn ecs_documents(count: usize) -> Vec<String> {
 
 /// The lines of some recordings, at most 16 MB.
 fn recorded(names: &[&str]) -> Option<Vec<String>> {
-    let folder = std::env::var_os("QUELL_TEST_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
+    let folder = test_data("windows-json")?;
     let mut lines = Vec::new();
     for name in names {
-        let file = std::fs::File::open(folder.join("windows-json").join(name)).ok()?;
+        let file = std::fs::File::open(folder.join(name)).ok()?;
         let mut text = Vec::new();
         flate2::read::GzDecoder::new(file).take(16 << 20).read_to_end(&mut text).ok()?;
         let text = String::from_utf8_lossy(&text).into_owned();

@@ -451,31 +451,31 @@ pub(crate) fn unescape(raw: &str, out: &mut String) -> Result<(), usize> {
         };
         out.push_str(plain);
         at += plain.len();
-        let escape = behind.get(1..).unwrap_or("");
-        let short = match escape.as_bytes().first() {
-            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(*byte),
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'u') => {
-                let Some((c, len)) = unicode_escape(escape) else {
-                    out.truncate(before);
-                    return Err(at);
-                };
-                out.push(c);
-                at += 1 + len;
-                continue;
-            }
-            _ => {
-                out.truncate(before);
-                return Err(at);
-            }
+        let Some((c, len)) = decode_escape(behind.get(1..).unwrap_or("")) else {
+            out.truncate(before);
+            return Err(at);
         };
-        out.push(short);
-        at += 2;
+        out.push(c);
+        at += 1 + len;
     }
+}
+
+/// The character that an escape of a JSON string stands for, by the text behind its backslash, and how many bytes of that
+/// text it takes; `None` where it is no escape. A surrogate without its other half becomes U+FFFD.
+#[inline]
+#[must_use]
+pub fn decode_escape(text: &str) -> Option<(char, usize)> {
+    let short = match text.as_bytes().first()? {
+        byte @ (b'"' | b'\\' | b'/') => char::from(*byte),
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'u' => return unicode_escape(text),
+        _ => return None,
+    };
+    Some((short, 1))
 }
 
 /// How far the next backslash is. Windows paths have one every few bytes.
@@ -485,7 +485,7 @@ fn plain_len(bytes: &[u8]) -> Option<usize> {
     if near == 0 { memchr::memchr(b'\\', bytes) } else { Some(near.trailing_zeros() as usize) }
 }
 
-/// The character of `uXXXX` or of a pair `uXXXX\uXXXX`, and how many bytes it takes.
+/// The character of a `u` with four digits, or of two such that are a pair, and how many bytes it takes.
 fn unicode_escape(text: &str) -> Option<(char, usize)> {
     const UNIT: usize = 5; // u and four digits
     let first = code_unit(text)?;

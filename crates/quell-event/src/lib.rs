@@ -15,6 +15,7 @@ mod schema;
 mod slots;
 mod walk;
 
+pub use cursor::decode_escape;
 pub use event::{Event, EventState, Resolver, Values};
 pub use fields::{FieldSet, Slot};
 pub use index_names::{EventIndex, beat_of, index_names};

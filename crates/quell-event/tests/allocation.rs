@@ -3,39 +3,11 @@
 #![allow(unsafe_code, reason = "a global allocator cannot be written without")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../../../testing/counting_allocator.rs"]
+mod counting_allocator;
+
+use counting_allocator::allocations;
 use quell_event::{EventState, ProjectionBuilder, Want};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// The system's allocator, counting by thread.
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn a_second_projection_allocates_nothing() {
@@ -54,12 +26,12 @@ fn a_second_projection_allocates_nothing() {
     let mut state = EventState::default();
     let mut counts = [0; 3];
     for count in &mut counts {
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = allocations();
         for record in records {
             state.begin(5, 5);
             projection.project(record, &mut state).unwrap();
         }
-        *count = ALLOCATIONS.with(Cell::get) - before;
+        *count = allocations() - before;
     }
     assert!(counts[0] > 0, "the allocator counts");
     assert_eq!(counts[1..], [0, 0]);

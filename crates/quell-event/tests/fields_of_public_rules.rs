@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may panic and print")]
 
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
+
 use quell_eql::{Dialect, Options, compile};
 use quell_event::EcsSchema;
 use std::path::{Path, PathBuf};
+use test_data::test_data;
 
 fn rule_files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -19,21 +23,13 @@ fn rule_files(folder: &Path, files: &mut Vec<PathBuf>) {
 
 #[test]
 fn every_field_is_known_and_of_a_fitting_type() {
-    let data = std::env::var_os("QUELL_TEST_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
+    let Some(rules) = test_data("rules") else { return };
     let mut checked = 0;
     let mut findings = Vec::new();
     let schema = EcsSchema::new();
     for (folder, dialect) in [("elastic", Dialect::Elasticsearch), ("endpoint", Dialect::Endpoint)] {
-        let folder = data.join("rules").join(folder);
-        if !folder.is_dir() {
-            println!("skipped: no test data");
-            return;
-        }
         let mut files = Vec::new();
-        rule_files(&folder, &mut files);
+        rule_files(&rules.join(folder), &mut files);
         for file in files {
             let Ok(text) = std::fs::read_to_string(&file) else { continue };
             let Ok(document) = text.parse::<toml::Table>() else { continue };

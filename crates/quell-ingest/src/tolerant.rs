@@ -4,6 +4,7 @@
 //! character, or arrays in arrays without end. The alert needs its document all the same, so what no JSON value can be
 //! stands in it as text, as it was written.
 
+use quell_event::decode_escape;
 use serde_json::{Map, Number, Value};
 
 /// How deep objects and arrays may nest in a document that had to be mended; what is deeper is kept as text. Alerts and
@@ -169,34 +170,12 @@ fn unescaped(raw: &str) -> String {
     let mut rest = raw;
     while let Some((plain, escape)) = rest.split_once('\\') {
         out.push_str(plain);
-        let (decoded, len) = match escape.chars().next() {
-            Some(c @ ('"' | '\\' | '/')) => (c, 1),
-            Some('b') => ('\u{8}', 1),
-            Some('f') => ('\u{c}', 1),
-            Some('n') => ('\n', 1),
-            Some('r') => ('\r', 1),
-            Some('t') => ('\t', 1),
-            _ => unicode(escape).unwrap_or(('\\', 0)),
-        };
+        let (decoded, len) = decode_escape(escape).unwrap_or(('\\', 0));
         out.push(decoded);
         rest = escape.get(len..).unwrap_or("");
     }
     out.push_str(rest);
     out
-}
-
-/// The character of `uXXXX` or of a pair `uXXXX\uXXXX`, and how many bytes that is.
-fn unicode(escape: &str) -> Option<(char, usize)> {
-    let unit = |text: &str| {
-        let digits = text.strip_prefix('u')?.get(..4)?;
-        let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        u16::from_str_radix(digits, 16).ok().filter(|_| all)
-    };
-    let first = unit(escape)?;
-    let second = escape.get(5..).and_then(|rest| rest.strip_prefix('\\')).and_then(unit);
-    let single = || (char::from_u32(first.into()).unwrap_or(char::REPLACEMENT_CHARACTER), 5);
-    let pair = second.and_then(|second| char::decode_utf16([first, second]).next()?.ok());
-    Some(pair.filter(|c| c.len_utf16() == 2).map_or_else(single, |c| (c, 11)))
 }
 
 #[cfg(test)]

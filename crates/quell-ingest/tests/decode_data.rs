@@ -7,24 +7,17 @@
     reason = "a test may panic"
 )]
 
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
+
 use quell_event::{EventState, FieldSet, Slot};
 use quell_ingest::{
     Batch, Context, DecodeOptions, Decoder, DocumentDecoder, Layout, OpenOptions, discover, open,
 };
 use quell_ir::Datum;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-fn data(folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("QUELL_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let folder = root.join(folder);
-    if !folder.is_dir() {
-        eprintln!("skipped: no test data");
-        return None;
-    }
-    Some(folder)
-}
+use std::path::Path;
+use test_data::test_data;
 
 /// The fields that each event must have, by dataset and event id.
 const REQUIRED: &[(&str, &str, &[&str])] = &[
@@ -155,7 +148,7 @@ fn check(folder: &Path) -> Check {
 
 #[test]
 fn every_windows_json_record_decodes() {
-    let Some(folder) = data("windows-json") else { return };
+    let Some(folder) = test_data("windows-json") else { return };
     let check = check(&folder);
     for (dataset, code, count) in [
         ("windows.sysmon_operational", "1", 210),
@@ -185,7 +178,7 @@ fn every_windows_json_record_decodes() {
 
 #[test]
 fn every_evtx_record_decodes() {
-    let Some(folder) = data("evtx") else { return };
+    let Some(folder) = test_data("evtx") else { return };
     let check = check(&folder);
     let starts = check.seen.get(&("windows.sysmon_operational".to_owned(), "1".to_owned()));
     assert_eq!(starts, Some(&1491));

@@ -9,8 +9,12 @@
     reason = "a test may panic, and says what it skipped"
 )]
 
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use test_data::test_data;
 
 use quell_ingest::source::{
     Batch, Discovery, InputWarning, Limits, Loss, OpenOptions, SourceFile, discover, open,
@@ -18,18 +22,6 @@ use quell_ingest::source::{
 
 const HEADER: usize = 4096;
 const CHUNK: usize = 65536;
-
-/// A folder of recorded test data, or `None` with a line that says so.
-fn data(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("QUELL_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let folder = root.join(name);
-    if !folder.is_dir() {
-        println!("skipped: no test data");
-        return None;
-    }
-    Some(folder)
-}
 
 /// One record: its offset, its number in the log, its JSON.
 type Record = (u64, u64, String);
@@ -120,7 +112,7 @@ fn sample(folder: &Path) -> (Vec<u8>, Read) {
 
 #[test]
 fn every_record_of_recorded_files_is_read() {
-    let Some(folder) = data("evtx") else { return };
+    let Some(folder) = test_data("evtx") else { return };
     let Discovery { files, warnings } = discover(&[&folder]);
     let (mut inputs, mut records, mut text, mut empty) = (0, 0, 0, 0);
     for file in &files {
@@ -152,7 +144,7 @@ fn every_record_of_recorded_files_is_read() {
 
 #[test]
 fn batch_size_and_compression_change_nothing() {
-    let Some(folder) = data("evtx") else { return };
+    let Some(folder) = test_data("evtx") else { return };
     let big = discover(&[folder]).files.into_iter().max_by_key(|file| file.bytes).unwrap();
     let whole = read_file(&big, Limits::default());
     let small = read_file(&big, Limits { batch_bytes: 1, ..Limits::default() });
@@ -164,7 +156,7 @@ fn batch_size_and_compression_change_nothing() {
 
 #[test]
 fn a_record_longer_than_the_limit_is_skipped_and_named() {
-    let Some(folder) = data("evtx") else { return };
+    let Some(folder) = test_data("evtx") else { return };
     let (bytes, whole) = sample(&folder);
     let longest = whole.texts().iter().map(|text| text.len()).max().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -177,7 +169,7 @@ fn a_record_longer_than_the_limit_is_skipped_and_named() {
 
 #[test]
 fn damaged_headers_cost_no_record() {
-    let Some(folder) = data("evtx") else { return };
+    let Some(folder) = test_data("evtx") else { return };
     let (bytes, whole) = sample(&folder);
     type Damage = fn(&mut Vec<u8>);
     let table: &[(&str, Damage, &str)] = &[
@@ -223,7 +215,7 @@ fn damaged_headers_cost_no_record() {
 
 #[test]
 fn a_file_that_is_cut_off_gives_what_lies_before_its_end() {
-    let Some(folder) = data("evtx") else { return };
+    let Some(folder) = test_data("evtx") else { return };
     let (bytes, whole) = sample(&folder);
     let places = walk(&bytes);
     let size = |n: usize| number(&bytes, places[n] as usize + 4, 4);
@@ -242,7 +234,7 @@ fn a_file_that_is_cut_off_gives_what_lies_before_its_end() {
 
 #[test]
 fn damaged_bytes_never_panic_and_never_lose_in_silence() {
-    let Some(folder) = data("evtx") else { return };
+    let Some(folder) = test_data("evtx") else { return };
     let (bytes, whole) = sample(&folder);
     // Numbers from a fixed seed, so that a failure comes back.
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
@@ -277,7 +269,7 @@ fn damaged_bytes_never_panic_and_never_lose_in_silence() {
 
 #[test]
 fn one_damaged_record_costs_one_record() {
-    let Some(folder) = data("evtx") else { return };
+    let Some(folder) = test_data("evtx") else { return };
     let (bytes, whole) = sample(&folder);
     let places = walk(&bytes);
     for n in [0, 1, places.len() / 2, places.len() - 2] {

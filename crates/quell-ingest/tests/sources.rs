@@ -8,9 +8,13 @@
     reason = "a test may panic, and says what it skipped"
 )]
 
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use test_data::test_data;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -18,7 +22,7 @@ use proptest::prelude::*;
 use quell_event::Position;
 use quell_ingest::format::format_named;
 use quell_ingest::source::{
-    Batch, InputWarning, Limits, Loss, OpenOptions, Origin, SourceFile, discover, open, reread,
+    Batch, InputWarning, Limits, Loss, OpenOptions, Origin, Reread, SourceFile, discover, open,
 };
 
 /// All that an input gave.
@@ -211,9 +215,12 @@ fn a_record_is_read_again_from_its_place() {
     let plain = read_as(&file, &OpenOptions::default());
     assert!(plain.rereadable);
     for (position, text) in &plain.records {
-        assert_eq!(reread(&file, *position, text.len() as u32).unwrap(), *text);
+        assert_eq!(Reread::default().record(&file, *position, text.len() as u32).unwrap(), *text);
     }
-    assert!(reread(&file, Position { offset: 30, number: 9 }, 1000).is_err(), "it is not that long");
+    assert!(
+        Reread::default().record(&file, Position { offset: 30, number: 9 }, 1000).is_err(),
+        "it is not that long"
+    );
     assert!(!read(&folder.path().join("packed")).rereadable);
 }
 
@@ -368,13 +375,7 @@ fn a_gzip_bomb_takes_no_memory() {
 
 #[test]
 fn recorded_windows_json_is_told_apart_and_read_line_by_line() {
-    let root = std::env::var_os("QUELL_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let folder = root.join("windows-json");
-    if !folder.is_dir() {
-        println!("skipped: no test data");
-        return;
-    }
+    let Some(folder) = test_data("windows-json") else { return };
     let (mut records, mut bytes) = (0, 0);
     for file in discover(&[folder]).files {
         let name = file.path.file_name().unwrap().to_str().unwrap();

@@ -60,7 +60,8 @@ impl Query {
     }
 
     /// Every filter with its join keys, `until` included.
-    fn filters(&self) -> Vec<(&EventFilter, &[JoinKey])> {
+    #[must_use]
+    pub fn filters(&self) -> Vec<(&EventFilter, &[JoinKey])> {
         match &self.logic {
             Logic::Event(filter) => vec![(filter, &[])],
             Logic::Sequence(Sequence { steps, until, .. }) => {

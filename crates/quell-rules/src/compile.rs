@@ -2,7 +2,7 @@
 
 use crate::rule::{Language, Rule, RuleKind};
 use quell_eql::Dialect;
-use quell_ir::{Code, Condition, Diagnostic, Logic, Predicate, Query, Schema};
+use quell_ir::{Code, Condition, Diagnostic, Predicate, Query, Schema};
 
 /// How rules are compiled.
 #[derive(Clone, Copy)]
@@ -136,14 +136,7 @@ fn compile_eql(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
 
 /// Why a query cannot run yet, if it cannot.
 fn reason_against(query: &Query) -> Option<&'static str> {
-    match &query.logic {
-        Logic::Event(filter) => reason_in(&filter.condition),
-        Logic::Sequence(sequence) => {
-            let mut steps = sequence.steps.iter().chain(&sequence.until);
-            steps.find_map(|step| reason_in(&step.filter.condition))
-        }
-        Logic::Sample(steps) => steps.iter().find_map(|step| reason_in(&step.filter.condition)),
-    }
+    query.filters().into_iter().find_map(|(filter, _)| reason_in(&filter.condition))
 }
 
 fn reason_in(condition: &Condition) -> Option<&'static str> {

@@ -3,16 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a test may panic")]
 
 mod support;
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
 
 use quell_event::EcsSchema;
 use quell_ir::Span;
 use quell_ir::schema::NoSchema;
 use quell_rules::{CompileOptions, Outcome, RuleKind, RuleSet, RuleSpec, check, compile_rule};
 use std::collections::BTreeMap;
-use support::{places, spec, test_data};
+use support::{places, spec};
+use test_data::test_data;
 
 fn load(folder: &str) -> Option<RuleSet> {
-    let set = RuleSet::load(&[spec(&test_data()?.join("rules").join(folder))]);
+    let set = RuleSet::load(&[spec(&test_data("rules")?.join(folder))]);
     assert_eq!(places(&set.findings), [""; 0]);
     Some(set)
 }
@@ -55,7 +58,7 @@ fn every_public_rule_loads_and_every_eql_rule_compiles() {
 /// The lints were made for these rules' own repository, so they must have little to say of them.
 #[test]
 fn lints_say_little_of_public_rules() {
-    let Some(data) = test_data() else { return };
+    let Some(data) = test_data("") else { return };
     let checked = check(
         &[spec(&data.join("rules/elastic")), spec(&data.join("rules/endpoint"))],
         &CompileOptions::new(&NoSchema),
@@ -84,7 +87,7 @@ fn the_published_query_is_embedded_word_for_word() {
     let lints: Vec<_> = checked.findings.iter().filter(|f| f.diagnostic.code.as_str() != "W0201").collect();
     assert!(lints.is_empty(), "{lints:?}");
 
-    let Some(data) = test_data() else { return };
+    let Some(data) = test_data("") else { return };
     let Ok(page) = std::fs::read_to_string(data.join("../reference/t1046.md")) else {
         println!("skipped: no test data");
         return;

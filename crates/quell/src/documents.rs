@@ -3,10 +3,11 @@
 use quell_engine::{Alert, Member, alert_document};
 use quell_event::{RecordRef, RecordText};
 use quell_ingest::{
-    Context, DecodeError, DecodeOptions, DocumentDecoder, Format, Layout, SourceFile, reread,
+    Context, DecodeError, DecodeOptions, DocumentDecoder, Format, Layout, Reread, SourceFile,
 };
 use serde_json::{Map, Value};
 use std::collections::HashMap;
+use thiserror::Error;
 
 /// Makes documents; keeps one decoder for each layout that it met.
 pub struct Documents<'r> {
@@ -14,12 +15,14 @@ pub struct Documents<'r> {
     formats: &'r [Option<&'static dyn Format>],
     options: &'r DecodeOptions,
     decoders: HashMap<Layout, DocumentDecoder>,
+    reread: Reread,
 }
 
 /// Why a record cannot be had again.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum DocumentError {
     /// Its file cannot be read any more, or was changed.
+    #[error("{path}: cannot be read again: {error}")]
     Changed {
         /// The file.
         path: String,
@@ -27,6 +30,7 @@ pub enum DocumentError {
         error: std::io::Error,
     },
     /// It is not what it was when it was matched.
+    #[error("{path}: {error}")]
     Undecodable {
         /// The file.
         path: String,
@@ -34,20 +38,9 @@ pub enum DocumentError {
         error: DecodeError,
     },
     /// It belongs to another scan.
+    #[error("the record belongs to another scan")]
     Unknown,
 }
-
-impl std::fmt::Display for DocumentError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            DocumentError::Changed { path, error } => write!(f, "{path}: cannot be read again: {error}"),
-            DocumentError::Undecodable { path, error } => write!(f, "{path}: {error}"),
-            DocumentError::Unknown => f.write_str("the record belongs to another scan"),
-        }
-    }
-}
-
-impl std::error::Error for DocumentError {}
 
 impl<'r> Documents<'r> {
     pub(crate) fn new(
@@ -55,7 +48,7 @@ impl<'r> Documents<'r> {
         formats: &'r [Option<&'static dyn Format>],
         options: &'r DecodeOptions,
     ) -> Documents<'r> {
-        Documents { files, formats, options, decoders: HashMap::new() }
+        Documents { files, formats, options, decoders: HashMap::new(), reread: Reread::default() }
     }
 
     /// The alert as one document: its event's fields at the top, or those that its events share and the events
@@ -64,13 +57,13 @@ impl<'r> Documents<'r> {
     /// # Errors
     /// Where a record cannot be had again.
     pub fn alert(&mut self, alert: &Alert) -> Result<Map<String, Value>, DocumentError> {
-        Ok(alert_document(alert, &self.events(alert)?))
+        Ok(alert_document(alert, self.events(alert)?))
     }
 
     /// The alert without its event's fields, for where the record cannot be had again: what was found is not lost.
     #[must_use]
     pub fn alert_alone(alert: &Alert) -> Map<String, Value> {
-        alert_document(alert, &[])
+        alert_document(alert, Vec::new())
     }
 
     /// The ECS documents of the alert's events, in order; `None` for a step that must not come.
@@ -92,7 +85,9 @@ impl<'r> Documents<'r> {
         let text: &str = match &record.text {
             RecordText::Owned(text) => text,
             RecordText::Reread(len) => {
-                again = reread(file, record.position, *len)
+                again = self
+                    .reread
+                    .record(file, record.position, *len)
                     .map_err(|error| DocumentError::Changed { path: path(), error })?;
                 &again
             }

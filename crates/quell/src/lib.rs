@@ -23,7 +23,7 @@ mod scan;
 pub use decode::{Decoded, decode};
 pub use documents::{DocumentError, Documents};
 pub use pipeline::{NoProgress, Progress, Seen};
-pub use query::{ELASTICSEARCH_SIZE, QueryError, QueryOptions, query};
+pub use query::{QueryError, QueryOptions, query};
 pub use scan::{NotRun, Report, Scan, ScanOptions, Stats};
 
 pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition};

@@ -9,7 +9,7 @@ use quell_rules::{CompileOptions, FileFinding, Rule};
 use std::path::Path;
 
 /// How many results Elasticsearch gives unless told otherwise; quell gives as many with `strict_elasticsearch`.
-pub const ELASTICSEARCH_SIZE: u64 = 10;
+const ELASTICSEARCH_SIZE: u64 = 10;
 
 /// What the search API takes beside the query. Source: Elasticsearch's "EQL search API".
 #[derive(Clone, Debug, Default)]
@@ -18,8 +18,10 @@ pub struct QueryOptions {
     pub scan: ScanOptions,
     /// The field of the category, `event.category` by default.
     pub event_category_field: Option<String>,
-    /// The most results; all by default, where Elasticsearch gives [`ELASTICSEARCH_SIZE`].
-    pub size: Option<ResultLimit>,
+    /// The most results; all by default, and 10, as Elasticsearch gives, with [`CompileOptions::strict_elasticsearch`].
+    pub size: Option<u64>,
+    /// Which results the size keeps, where no pipe says so.
+    pub result_position: ResultPosition,
     /// The dialect.
     pub dialect: Dialect,
 }
@@ -48,8 +50,8 @@ pub fn query<P: AsRef<Path>>(
     rule.overrides.event_category.clone_from(&options.event_category_field);
     let compile = CompileOptions { dialect: Some(options.dialect), ..*compile };
     // A query asks all events; index patterns belong to rules.
-    let as_elasticsearch = ResultLimit { size: ELASTICSEARCH_SIZE, position: ResultPosition::Tail };
-    let limit = options.size.or(compile.strict_elasticsearch.then_some(as_elasticsearch));
+    let size = options.size.or(compile.strict_elasticsearch.then_some(ELASTICSEARCH_SIZE));
+    let limit = size.map(|size| ResultLimit { size, position: options.result_position });
     let scan_options = ScanOptions { any_index: true, limit, ..options.scan.clone() };
     let scan = Scan::new(vec![rule], &compile, scan_options);
     if let Some(not_run) = scan.not_run().first() {

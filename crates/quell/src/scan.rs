@@ -9,8 +9,9 @@ use quell_engine::{
 use quell_event::{EventState, Position, RecordRef, RecordText, Slot};
 use quell_ingest::{
     Batch, Context, DecodeOptions, Decoder, Format, Layout, OpenOptions, SourceFile, WarningLog, discover,
+    format_named,
 };
-use quell_ir::Datum;
+use quell_ir::date::date_of;
 use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
 use std::path::Path;
 use std::sync::Arc;
@@ -67,8 +68,8 @@ impl ScanOptions {
     }
 
     pub(crate) fn open_options(&self) -> OpenOptions {
-        let named = |format: &&&'static dyn Format| Some(format.name()) == self.input_format.as_deref();
-        OpenOptions { format: quell_ingest::FORMATS.iter().find(named).copied(), ..OpenOptions::default() }
+        let format = self.input_format.as_deref().and_then(|name| format_named(name).ok());
+        OpenOptions { format, ..OpenOptions::default() }
     }
 
     pub(crate) fn decode_options(&self) -> DecodeOptions {
@@ -181,10 +182,7 @@ impl Scan {
     pub fn match_lines(&self, format: &str, lines: &str) -> u64 {
         let decoders = Decoders::new(&self.engine, &self.options);
         let mut work = MatchWork::new(self, &decoders);
-        let layout = quell_ingest::FORMATS
-            .iter()
-            .find(|known| known.name() == format)
-            .map_or(Layout::Ecs, |format| format.layout());
+        let layout = format_named(format).map_or(Layout::Ecs, |format| format.layout());
         let mut hits = 0;
         for (number, line) in (1..).zip(lines.lines()) {
             let position = Position { offset: 0, number };
@@ -270,7 +268,7 @@ impl<'s> MatchWork<'s> {
         let Some(decoder) = self.decoders.of(layout) else { return Ok(()) };
         let mut event = decoder.decode(text, &mut self.state, &self.context)?;
         self.events += 1;
-        let time = self.timestamp.and_then(|slot| nanos(event.values(slot).first()));
+        let time = self.timestamp.and_then(|slot| date_of(event.values(slot).first()));
         if let Some(time) = time {
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
             self.last = Some(self.last.map_or(time, |last| last.max(time)));
@@ -292,10 +290,6 @@ impl<'s> MatchWork<'s> {
         self.matcher.match_event(&mut event, &mut reference, &mut self.hits);
         Ok(())
     }
-}
-
-fn nanos(time: Datum<'_>) -> Option<i64> {
-    quell_ir::date::date_of(time)
 }
 
 impl Work for MatchWork<'_> {

@@ -14,6 +14,8 @@
 )]
 
 mod reference;
+#[path = "../../../testing/test_data.rs"]
+mod test_data;
 
 use quell::{CompileOptions, Outcome, Rule, RuleSet, RuleSpec, compile_rule};
 use quell_engine::{Engine, EngineOptions, EngineRule};
@@ -21,8 +23,8 @@ use quell_event::{EventState, Position, RecordRef, RecordText};
 use quell_ingest::{Batch, Context, DecodeOptions, Decoder, DocumentDecoder, Layout, OpenOptions};
 use reference::Reference;
 use reference::random::{Dice, document, query};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use test_data::test_data;
 
 /// Rules compiled together, each with its syntax tree for the reference.
 struct Both {
@@ -139,12 +141,7 @@ fn random_rules_on_random_events_agree() {
 
 #[test]
 fn public_rules_on_real_events_agree() {
-    let folder = std::env::var_os("QUELL_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    if !folder.is_dir() {
-        println!("skipped: no test data at {}", folder.display());
-        return;
-    }
+    let Some(folder) = test_data("") else { return };
     let specs = ["elastic", "endpoint"].map(|rules| RuleSpec::Path(folder.join("rules").join(rules)));
     let both = both(RuleSet::load(&specs).rules);
     assert!(both.trees.len() > 700, "{} rules run", both.trees.len());

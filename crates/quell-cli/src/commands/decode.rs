@@ -10,7 +10,6 @@ use crate::json_lines;
 use crate::progress::Bar;
 use crate::summary;
 use clap::Args;
-use quell::ScanOptions;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
@@ -38,7 +37,7 @@ pub struct Decode {
 impl Decode {
     pub fn run(&self, general: &General) -> Result<Exit, Failure> {
         let console = general.console();
-        let options = self.options(general)?;
+        let options = self.input.scan_options(general)?;
         interrupt::listen();
         let bar = Bar::new(&console);
         let mut out = console.data();
@@ -61,18 +60,6 @@ impl Decode {
         written.and_then(|()| out.flush()).map_err(|error| Failure::output("to standard output", &error))?;
         tell(&console, &decoded);
         Ok(exit_of(&self.input, &decoded.warnings).or_if(interrupt::asked(), Exit::Interrupted))
-    }
-
-    fn options(&self, general: &General) -> Result<ScanOptions, Failure> {
-        let period = self.input.period()?;
-        Ok(ScanOptions {
-            threads: usize::from(general.threads),
-            input_format: self.input.input_format.clone(),
-            timezone: self.input.timezone.clone(),
-            since: period.since,
-            until: period.until,
-            ..ScanOptions::default()
-        })
     }
 }
 

@@ -16,8 +16,7 @@ use crate::summary::{self, Unreadable};
 use crate::units::counted;
 use clap::Args;
 use quell::{
-    Alert, CompileOptions, Constant, Dialect, ELASTICSEARCH_SIZE, QueryError, QueryOptions, Report,
-    ResultLimit, ResultPosition, ScanOptions,
+    Alert, CompileOptions, Constant, Dialect, QueryError, QueryOptions, Report, ResultPosition, ScanOptions,
 };
 use serde_json::{Map, Value, json};
 use std::io::{self, Write as _};
@@ -120,26 +119,18 @@ impl Query {
     }
 
     fn options(&self, general: &General) -> Result<QueryOptions, Failure> {
-        let period = self.input.period()?;
-        let scan = ScanOptions {
-            threads: usize::from(general.threads),
-            input_format: self.input.input_format.clone(),
-            timezone: self.input.timezone.clone(),
-            since: period.since,
-            until: period.until,
-            timestamp_field: Some(self.timestamp_field.clone()),
-            tiebreaker_field: self.tiebreaker_field.clone(),
-            ..ScanOptions::default()
-        };
-        let position = match self.result_position {
-            Position::Head => ResultPosition::Head,
-            Position::Tail => ResultPosition::Tail,
-        };
-        let size = self.size.or(self.strict_elasticsearch.then_some(ELASTICSEARCH_SIZE));
         Ok(QueryOptions {
-            scan,
+            scan: ScanOptions {
+                timestamp_field: Some(self.timestamp_field.clone()),
+                tiebreaker_field: self.tiebreaker_field.clone(),
+                ..self.input.scan_options(general)?
+            },
             dialect: self.dialect,
-            size: size.map(|size| ResultLimit { size, position }),
+            size: self.size,
+            result_position: match self.result_position {
+                Position::Head => ResultPosition::Head,
+                Position::Tail => ResultPosition::Tail,
+            },
             event_category_field: Some(self.event_category_field.clone()),
         })
     }

@@ -11,7 +11,7 @@ use crate::plain_text::{escape, escape_lines};
 use crate::rule_options::RuleOptions;
 use crate::units::counted;
 use clap::{Args, Subcommand};
-use quell::{CompileOptions, Outcome, Rule, RuleSet, Sharding, compile_rule};
+use quell::{Outcome, Rule, Sharding, compile_rule};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 
@@ -96,21 +96,22 @@ impl List {
     fn run(&self, console: &Console) -> Result<Exit, Failure> {
         let set = self.rules.load()?;
         let options = self.rules.compile_options();
-        let refused =
-            set.rules.iter().any(|rule| matches!(compile_rule(rule, &options), Outcome::Refused(_)));
+        let rules: Vec<(&Rule, Outcome)> =
+            set.rules.iter().map(|rule| (rule, compile_rule(rule, &options))).collect();
+        let refused = rules.iter().any(|(_, outcome)| matches!(outcome, Outcome::Refused(_)));
         let exit = tell_unusable(console, &set.findings).or_if(refused, Exit::Unusable);
         until_closed(match self.output {
-            ListOutput::Table => table(console, &set, &options),
+            ListOutput::Table => table(console, &rules),
             ListOutput::Json => {
-                let list: Vec<Value> = set.rules.iter().map(|rule| object(rule, &options)).collect();
+                let list: Vec<Value> = rules.iter().map(|(rule, outcome)| object(rule, outcome)).collect();
                 let mut out = console.data();
                 json_lines::pretty(&mut out, &list).and_then(|()| out.flush())
             }
             ListOutput::Ndjson => {
                 let mut out = console.data();
-                set.rules
+                rules
                     .iter()
-                    .try_for_each(|rule| json_lines::line(&mut out, &object(rule, &options)))
+                    .try_for_each(|(rule, outcome)| json_lines::line(&mut out, &object(rule, outcome)))
                     .and_then(|()| out.flush())
             }
         })?;
@@ -124,17 +125,17 @@ impl Show {
         options.rule = vec![self.name.clone()];
         let set = options.load()?;
         let exit = tell_unusable(console, &set.findings);
-        let compile = options.compile_options();
         let [rule] = set.rules.as_slice() else {
             let names: Vec<String> =
                 set.rules.iter().take(10).map(|rule| format!("`{}`", rule.name)).collect();
             return Err(Failure::usage(format!("`{}` names {} rules", self.name, set.rules.len()))
                 .help(format!("name one of them: {}", names.join(", "))));
         };
+        let outcome = compile_rule(rule, &options.compile_options());
         until_closed(match self.output {
-            ShowOutput::Text => show(&mut console.out(), rule, &compile),
+            ShowOutput::Text => show(&mut console.out(), rule, &outcome),
             ShowOutput::Json => {
-                let mut full = object(rule, &compile);
+                let mut full = object(rule, &outcome);
                 if let Some(object) = full.as_object_mut() {
                     object.insert(String::from("rule"), Value::Object(rule.fields.clone()));
                 }
@@ -150,12 +151,12 @@ impl Show {
 const COLUMNS: [Column; 5] =
     [Column::word(8), Column::word(16), Column::text(40, 30), Column::word(36), Column::rest()];
 
-fn table(console: &Console, set: &RuleSet, options: &CompileOptions<'_>) -> io::Result<()> {
+fn table(console: &Console, rules: &[(&Rule, Outcome)]) -> io::Result<()> {
     let mut out = console.out();
     let mut columns = Columns::new(&COLUMNS, console.width());
     let mut runs = 0u64;
-    for rule in &set.rules {
-        let state = State::of(&compile_rule(rule, options));
+    for (rule, outcome) in rules {
+        let state = State::of(outcome);
         runs += u64::from(state.runs);
         let style = if state.runs { anstyle::Style::new() } else { YELLOW };
         let cells = vec![
@@ -171,7 +172,7 @@ fn table(console: &Console, set: &RuleSet, options: &CompileOptions<'_>) -> io::
     if console.quiet {
         return Ok(());
     }
-    let total = set.rules.len() as u64;
+    let total = rules.len() as u64;
     let rest = if runs == total { String::new() } else { format!(", {} of them cannot run", total - runs) };
     writeln!(console.err(), "{}{rest}", counted(total, "rule", "rules"))
 }
@@ -195,9 +196,8 @@ impl State {
     }
 }
 
-fn object(rule: &Rule, options: &CompileOptions<'_>) -> Value {
-    let outcome = compile_rule(rule, options);
-    let state = State::of(&outcome);
+fn object(rule: &Rule, outcome: &Outcome) -> Value {
+    let state = State::of(outcome);
     json!({
         "rule_id": rule.id,
         "name": rule.name,
@@ -213,8 +213,8 @@ fn object(rule: &Rule, options: &CompileOptions<'_>) -> Value {
         "tags": rule.tags,
         "techniques": techniques(rule),
         "index": rule.index,
-        "fields": fields(&outcome),
-        "sharding": sharding(&outcome),
+        "fields": fields(outcome),
+        "sharding": sharding(outcome),
         "source": rule.origin.path.display().to_string(),
         "format": rule.origin.format.as_str(),
     })
@@ -248,9 +248,8 @@ fn sharding_in_words(outcome: &Outcome) -> String {
     }
 }
 
-fn show(out: &mut dyn Write, rule: &Rule, options: &CompileOptions<'_>) -> io::Result<()> {
-    let outcome = compile_rule(rule, options);
-    let state = State::of(&outcome);
+fn show(out: &mut dyn Write, rule: &Rule, outcome: &Outcome) -> io::Result<()> {
+    let state = State::of(outcome);
     writeln!(out, "{BOLD}{}{BOLD:#}", escape(&rule.name))?;
     let severity = crate::alert_sink::severity_style(rule.severity);
     writeln!(
@@ -289,8 +288,8 @@ fn show(out: &mut dyn Write, rule: &Rule, options: &CompileOptions<'_>) -> io::R
         ("index", index),
         ("ATT&CK", attack.join("; ")),
         ("tags", rule.tags.join(", ")),
-        ("fields", fields(&outcome).join(", ")),
-        ("shards", sharding_in_words(&outcome)),
+        ("fields", fields(outcome).join(", ")),
+        ("shards", sharding_in_words(outcome)),
         ("data", data_sources(&rule.fields)),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {

@@ -100,8 +100,9 @@ impl Scan {
         let exit = rules_exit.or(self.exit(&report));
         let kind = self.output.unwrap_or(if console.out_is_terminal() { Kind::Table } else { Kind::Ndjson });
         let shown = self.write_alerts(&console, kind, &report, files)?;
-        let next = self.next(&shown, &report);
-        let told = Told { rules: scan.len(), not_run: scan.not_run(), errors, next: &next };
+        let list = format!("quell rules list{}", self.rule_words());
+        let next = self.next(&shown, &report, &list);
+        let told = Told { rules: scan.len(), not_run: scan.not_run(), errors, list: &list, next: &next };
         summarize(&console, kind, &shown, &report, &told);
         Ok(exit.or_if(shown.unreadable > 0, Exit::Unusable))
     }
@@ -109,16 +110,7 @@ impl Scan {
 
 impl Scan {
     fn options(&self, general: &General) -> Result<ScanOptions, Failure> {
-        let period = self.input.period()?;
-        Ok(ScanOptions {
-            threads: usize::from(general.threads),
-            input_format: self.input.input_format.clone(),
-            timezone: self.input.timezone.clone(),
-            since: period.since,
-            until: period.until,
-            any_index: self.any_index,
-            ..ScanOptions::default()
-        })
+        Ok(ScanOptions { any_index: self.any_index, ..self.input.scan_options(general)? })
     }
 
     /// Files are opened before the work begins: a scan of an hour should not end with "permission denied".
@@ -203,21 +195,25 @@ impl Scan {
     }
 
     /// Commands that lead on from what was found, each as it would be typed.
-    fn next(&self, shown: &Shown, report: &Report) -> Vec<String> {
+    fn next(&self, shown: &Shown, report: &Report, list: &str) -> Vec<String> {
         let Some(path) = self.input_paths.paths.first() else { return Vec::new() };
         let path = quoted(&path.display().to_string());
-        let rules: String =
-            self.rules.rules.iter().map(|word| format!(" --rules {}", quoted(word))).collect();
+        let rules = self.rule_words();
         match shown.first_rule() {
             Some(rule) => vec![
                 format!("quell rules show {}{rules}", quoted(&rule.id)),
                 format!("quell scan {path}{rules} --write csv=alerts.csv"),
             ],
             None if report.stats.events > 0 => {
-                vec![format!("quell decode {path} --limit 1 --pretty"), format!("quell rules list{rules}")]
+                vec![format!("quell decode {path} --limit 1 --pretty"), list.to_owned()]
             }
             None => Vec::new(),
         }
+    }
+
+    /// `--rules` as it was given, for commands that lead on.
+    fn rule_words(&self) -> String {
+        self.rules.rules.iter().map(|word| format!(" --rules {}", quoted(word))).collect()
     }
 }
 

@@ -135,7 +135,8 @@ impl Search {
         }
     }
 
-    /// Takes every regular file below `folder`, and says whether there was any. A folder in `visited` was searched before under another name.
+    /// Takes every regular file below `folder`, and says whether there was any. A folder in `visited` was searched before
+    /// under another name.
     fn folder(&mut self, folder: &Path, visited: &mut HashSet<PathBuf>) -> bool {
         let mut any = false;
         let mut entries = WalkDir::new(folder)

@@ -15,6 +15,6 @@ pub use batch::{Batch, RecordSpan};
 pub use discover::{Discovery, discover};
 pub use file::{Origin, SourceFile};
 pub use open::{Input, OpenOptions, Opened, open};
-pub use reread::reread;
+pub use reread::Reread;
 pub use stream::Limits;
 pub use warning::{InputWarning, Loss, Tally, WarningLog};

@@ -35,7 +35,7 @@ pub struct Input {
     pub confidence: Confidence,
     /// Whether it is decompressed on the way.
     pub compressed: bool,
-    /// Whether its records can be read again by [`super::reread`]; otherwise they have to be kept.
+    /// Whether its records can be read again by [`super::Reread`]; otherwise they have to be kept.
     pub rereadable: bool,
     reader: Box<dyn RecordReader>,
 }

@@ -4,7 +4,7 @@
 
 use quell_ir::schema::NoSchema;
 use quell_rules::{Checked, CompileOptions, FileFinding, RuleSet, RuleSpec, check};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
 
 /// A folder with these files.
@@ -52,17 +52,6 @@ pub fn underlined(findings: &[FileFinding]) -> Vec<&str> {
         .iter()
         .map(|finding| finding.diagnostic.span.map_or("", |span| span.text(&finding.text)))
         .collect()
-}
-
-/// The folder of test data, where there is one.
-pub fn test_data() -> Option<PathBuf> {
-    let folder = std::env::var_os("QUELL_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no test data");
-    None
 }
 
 /// A small valid rule in Elastic's TOML, with the given lines instead of its own or beside them.

@@ -3,7 +3,7 @@
 use crate::Fault;
 use crate::events::Events;
 use crate::finding::Finding;
-use quell::{Dialect, ResultLimit, ResultPosition};
+use quell::{Dialect, ResultPosition};
 use serde_json::Value;
 use std::rc::Rc;
 
@@ -43,7 +43,8 @@ pub struct CaseOptions {
     pub dialect: Dialect,
     pub strict: bool,
     pub strict_elasticsearch: bool,
-    pub size: Option<ResultLimit>,
+    pub size: Option<u64>,
+    pub result_position: ResultPosition,
     pub timestamp_field: Option<String>,
     pub tiebreaker_field: Option<String>,
     pub event_category_field: Option<String>,
@@ -255,6 +256,7 @@ fn options(line: usize, info: &str) -> Result<CaseOptions, Fault> {
     if size.is_none() && position.is_some() {
         return Err(Fault::new(line, "`result-position` says nothing without `size`"));
     }
-    options.size = size.map(|size| ResultLimit { size, position: position.unwrap_or_default() });
+    options.size = size;
+    options.result_position = position.unwrap_or_default();
     Ok(options)
 }

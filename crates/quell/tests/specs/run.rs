@@ -67,6 +67,7 @@ fn answer<P: AsRef<Path>>(
         },
         event_category_field: options.event_category_field.clone(),
         size: options.size,
+        result_position: options.result_position,
         dialect: options.dialect,
     };
     query(text, &compile, &query_options, paths, &NoProgress)
