@@ -85,6 +85,8 @@ pub struct Engine {
     pub(crate) objects: ObjectPlans,
     pub(crate) member: MemberSlots,
     pub(crate) limit: Option<ResultLimit>,
+    /// The place of each rule in the order of their ids.
+    ranks: Vec<u32>,
     fields: FieldSet,
     subtrees: Vec<bool>,
 }
@@ -235,6 +237,11 @@ impl Engine {
     #[must_use]
     pub fn rule(&self, number: u32) -> Option<&Arc<Rule>> {
         self.rules.get(number as usize).map(|compiled| &compiled.rule)
+    }
+
+    /// The place of a rule in the order of ids, from 1: so detections of one time come. What is no rule comes first.
+    pub(crate) fn rank(&self, number: u32) -> u32 {
+        self.ranks.get(number as usize).copied().unwrap_or(0)
     }
 
     /// How the correlation of that rule's hits can be split.
@@ -526,7 +533,17 @@ impl<'o> Compiler<'o> {
 
     fn finish(self) -> Engine {
         let text = self.text.into_iter().map(|(slot, builder)| TextField { slot, index: builder.build() });
+        let mut by_id: Vec<(&str, usize)> =
+            self.rules.iter().enumerate().map(|(number, rule)| (rule.rule.id.as_str(), number)).collect();
+        by_id.sort_unstable();
+        let mut ranks = vec![0; self.rules.len()];
+        for (rank, (_, number)) in (1..).zip(by_id) {
+            if let Some(place) = ranks.get_mut(number) {
+                *place = rank;
+            }
+        }
         Engine {
+            ranks,
             rules: self.rules,
             steps: self.steps,
             partitions: self.partitions.into_values().collect(),

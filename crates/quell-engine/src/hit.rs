@@ -6,13 +6,14 @@ use quell_event::{Event, RecordRef, Slot};
 use quell_ir::date::date_of;
 use quell_ir::value::Number;
 use quell_ir::{Datum, Value};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// An event that satisfies a step of a rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hit {
     /// The rule's number in the engine.
     pub rule: u32,
@@ -35,7 +36,7 @@ pub struct Hit {
 }
 
 /// The identity of an event: its `_id`, else its `event.id`, else a hash of its record's text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MemberId(Arc<str>);
 
 impl MemberId {
@@ -59,7 +60,7 @@ impl From<&str> for MemberId {
 }
 
 /// A record's place in one log of one host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Series {
     /// A hash of host and channel.
     pub origin: u64,
@@ -68,7 +69,7 @@ pub struct Series {
 }
 
 /// What orders events of equal time. Numbers come before texts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Tiebreaker {
     /// A number, never NaN.
     Number(Number),
