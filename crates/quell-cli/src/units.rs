@@ -15,6 +15,24 @@ pub fn bytes(n: u64) -> String {
     if n < 1000 { format!("{n} B") } else { scaled(n, &["B", "kB", "MB", "GB", "TB"]) }
 }
 
+/// Reads a size: `512M`, `2G`, `64KiB`; a number alone is bytes. `K`, `M` and `G` are powers of 1024, as memory is counted.
+///
+/// # Errors
+/// It is none.
+pub fn parse_size(text: &str) -> Result<usize, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
+    let shift = match unit.trim().to_ascii_uppercase().trim_end_matches('B').trim_end_matches('I') {
+        "" => Some(0),
+        "K" => Some(10),
+        "M" => Some(20),
+        "G" => Some(30),
+        _ => None,
+    };
+    let size = number.parse::<usize>().ok().zip(shift).and_then(|(n, shift)| n.checked_mul(1 << shift));
+    size.ok_or_else(|| String::from("expected a size such as 512M or 2G"))
+}
+
 /// `1 file`, `2 files`.
 #[must_use]
 pub fn counted(n: u64, one: &str, many: &str) -> String {

@@ -1,8 +1,8 @@
 //! Hits: that an event satisfies a step of a rule, and all that later stages need to know of the event.
 
 use crate::compile::{CompiledRule, MemberSlots, Step};
-use crate::join_key::Key;
-use quell_event::{Event, RecordRef, Slot};
+use crate::join_key::{self, Key};
+use quell_event::{Event, RecordRef, RecordText, Slot};
 use quell_ir::date::date_of;
 use quell_ir::value::Number;
 use quell_ir::{Datum, Value};
@@ -33,6 +33,16 @@ pub struct Hit {
     pub captures: Box<[Vec<Value>]>,
     /// How to have the record again.
     pub record: RecordRef,
+}
+
+impl Hit {
+    /// About how many bytes it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = if let RecordText::Owned(text) = &self.record.text { text.len() } else { 0 };
+        let keys = self.keys.iter().map(|key| size_of::<Key>() + join_key::bytes(key)).sum::<usize>();
+        let captured = self.captures.iter().map(|values| join_key::bytes(values)).sum::<usize>();
+        size_of::<Hit>() + self.member.as_str().len() + text + keys + captured
+    }
 }
 
 /// The identity of an event: its `_id`, else its `event.id`, else a hash of its record's text.

@@ -56,11 +56,6 @@ impl Pipes {
         }
         out
     }
-
-    /// Whether nothing can come out before the end.
-    pub(crate) fn waits_for_the_end(&self) -> bool {
-        self.stages.iter().any(|stage| matches!(stage, Stage::Tail { .. }))
-    }
 }
 
 fn through(stages: &mut [Stage], detection: Detection) -> Option<Detection> {

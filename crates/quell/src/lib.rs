@@ -24,9 +24,9 @@ pub use decode::{Decoded, decode};
 pub use documents::{DocumentError, Documents};
 pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{QueryError, QueryOptions, query};
-pub use scan::{NotRun, Report, Scan, ScanOptions, Stats};
+pub use scan::{AlertSink, NotRun, Report, Scan, ScanOptions, Stats};
 
-pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition};
+pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition, SpillError};
 pub use quell_eql::{Dialect, format_source};
 pub use quell_event::EcsSchema;
 pub use quell_ingest::{InputWarning, Loss, WarningLog};

@@ -4,7 +4,8 @@ use crate::documents::Documents;
 use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
 use jiff::tz::TimeZone;
 use quell_engine::{
-    Alert, Engine, EngineOptions, EngineRule, Hit, MatchStats, Matcher, ResultLimit, correlate,
+    Alert, Correlator, Engine, EngineOptions, EngineRule, HitRuns, InOrder, MatchStats, Matcher, Merged,
+    NoTrace, ResultLimit, SpillError,
 };
 use quell_event::{EventState, Position, RecordRef, RecordText, Slot};
 use quell_ingest::{
@@ -13,6 +14,7 @@ use quell_ingest::{
 };
 use quell_ir::date::date_of;
 use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,7 +41,12 @@ pub struct ScanOptions {
     pub tiebreaker_field: Option<String>,
     /// How many results of each rule are kept.
     pub limit: Option<ResultLimit>,
+    /// The bytes of hits that are held in memory, about; more go to temporary files. None is dropped.
+    pub hit_memory: usize,
 }
+
+/// Takes alerts, with what makes their documents; it may say that it wants no more.
+pub type AlertSink<'a> = dyn FnMut(Alert, &mut Documents<'_>) -> ControlFlow<()> + 'a;
 
 impl Default for ScanOptions {
     fn default() -> Self {
@@ -53,11 +60,17 @@ impl Default for ScanOptions {
             timestamp_field: None,
             tiebreaker_field: None,
             limit: None,
+            hit_memory: 512 << 20,
         }
     }
 }
 
 impl ScanOptions {
+    /// The bytes of hits that one thread holds.
+    fn hit_memory(&self) -> usize {
+        self.hit_memory / self.threads()
+    }
+
     pub(crate) fn threads(&self) -> usize {
         const MOST: usize = 256;
         match self.threads {
@@ -146,8 +159,25 @@ impl Scan {
         &self.findings
     }
 
-    /// Finds the inputs that `paths` name (files, folders, patterns, `-`) and runs the rules over them.
+    /// Finds the inputs that `paths` name (files, folders, patterns, `-`), runs the rules over them, and keeps all alerts.
     pub fn run<P: AsRef<Path>>(&self, paths: &[P], progress: &dyn Progress) -> Report {
+        let mut alerts = Vec::new();
+        let mut report = self.run_to(paths, progress, &mut |alert, _| {
+            alerts.push(alert);
+            ControlFlow::Continue(())
+        });
+        report.alerts = alerts;
+        report
+    }
+
+    /// Finds the inputs that `paths` name, runs the rules over them, and gives the alerts to `sink`, in order; the report has
+    /// none. Memory stays flat however many there are.
+    pub fn run_to<P: AsRef<Path>>(
+        &self,
+        paths: &[P],
+        progress: &dyn Progress,
+        sink: &mut AlertSink<'_>,
+    ) -> Report {
         let started = Instant::now();
         let found = discover(paths);
         let decoders = Decoders::new(&self.engine, &self.options);
@@ -155,25 +185,50 @@ impl Scan {
             (0..self.options.threads()).map(|_| MatchWork::new(self, &decoders)).collect();
         let (workers, driven) = drive(&found.files, &self.options.open_options(), workers, progress);
         let mut report = Report::new(found.files, found.warnings, driven, &self.options);
-        let mut hits = Vec::new();
+        let mut runs = Vec::new();
         let mut matched = MatchStats::default();
-        for mut worker in workers {
-            hits.append(&mut worker.hits);
+        for worker in workers {
             matched.add(&worker.matcher.stats());
             report.stats.absorb(&worker);
+            runs.push(worker.hits);
         }
         report.stats.events_without_index = matched.without_index;
         report.stats.tests_cut = matched.cut;
         report.stats.candidates = matched.candidates;
         report.stats.events_without_time = matched.without_time;
         report.stats.keys_cut = matched.keys_cut;
-        report.alerts = correlate(&self.engine, hits)
-            .into_iter()
-            .filter_map(|found| Alert::new(&self.engine, found))
-            .collect();
         report.hits_by_rule = self.engine.rules().cloned().zip(matched.hits.iter().copied()).collect();
+        report.spill_errors = self.correlate(runs, &report, sink);
         report.stats.elapsed = started.elapsed();
         report
+    }
+
+    /// Correlates all hits in order and gives each alert as it is found.
+    fn correlate(
+        &self,
+        runs: Vec<HitRuns<'_>>,
+        report: &Report,
+        sink: &mut AlertSink<'_>,
+    ) -> Vec<SpillError> {
+        let mut correlator = Correlator::new(&self.engine);
+        let mut in_order = InOrder::new(&self.engine);
+        let mut documents = report.documents();
+        let mut wanted = ControlFlow::Continue(());
+        let mut give = |detection| {
+            if wanted.is_continue()
+                && let Some(alert) = Alert::new(&self.engine, detection)
+            {
+                wanted = sink(alert, &mut documents);
+            }
+        };
+        let mut hits = Merged::new(&self.engine, runs);
+        for hit in &mut hits {
+            correlator.push(hit, &mut in_order, &mut NoTrace);
+            in_order.release(&correlator, &mut give);
+        }
+        correlator.finish(&mut in_order, &mut NoTrace);
+        in_order.finish(&mut give);
+        hits.take_errors()
     }
 
     /// Matches JSON lines that lie in memory, on this thread, and gives the number of hits: what `quell bench` times.
@@ -187,7 +242,7 @@ impl Scan {
         for (number, line) in (1..).zip(lines.lines()) {
             let position = Position { offset: 0, number };
             _ = work.record(0, layout, false, position, line);
-            hits += work.hits.drain(..).len() as u64;
+            hits += work.hits.hits.drain(..).len() as u64;
         }
         hits
     }
@@ -229,7 +284,7 @@ struct MatchWork<'s> {
     timestamp: Option<Slot>,
     since: Option<i64>,
     until: Option<i64>,
-    hits: Vec<Hit>,
+    hits: HitRuns<'s>,
     events: u64,
     out_of_range: u64,
     first: Option<i64>,
@@ -249,7 +304,7 @@ impl<'s> MatchWork<'s> {
                 .get(scan.options.timestamp_field.as_deref().unwrap_or("@timestamp")),
             since: scan.options.since,
             until: scan.options.until,
-            hits: Vec::new(),
+            hits: HitRuns::new(&scan.engine, scan.options.hit_memory()),
             events: 0,
             out_of_range: 0,
             first: None,
@@ -287,7 +342,7 @@ impl<'s> MatchWork<'s> {
             };
             RecordRef { source, position, text }
         };
-        self.matcher.match_event(&mut event, &mut reference, &mut self.hits);
+        self.matcher.match_event(&mut event, &mut reference, &mut self.hits.hits);
         Ok(())
     }
 }
@@ -295,7 +350,7 @@ impl<'s> MatchWork<'s> {
 impl Work for MatchWork<'_> {
     fn batch(&mut self, source: u32, input: &InputFacts, batch: &mut Batch, counts: &mut Counts) {
         let layout = input.format.layout();
-        let before = self.hits.len();
+        let before = self.hits.hits.len();
         let mut damaged = WarningLog::default();
         for (position, text) in batch.iter() {
             match self.record(source, layout, input.rereadable, position, text) {
@@ -304,14 +359,17 @@ impl Work for MatchWork<'_> {
             }
         }
         batch.warnings.absorb(&mut damaged);
-        counts.hits += (self.hits.len() - before) as u64;
+        counts.hits += (self.hits.hits.len() - before) as u64;
+        self.hits.settle();
     }
 }
 
 /// What a scan found.
 pub struct Report {
-    /// The alerts in order of time, building blocks among them.
+    /// The alerts in order of time, building blocks among them; those that only the end of the input decided come last.
     pub alerts: Vec<Alert>,
+    /// What went wrong with hits that were moved to disk.
+    pub spill_errors: Vec<SpillError>,
     /// What was wrong with the inputs.
     pub warnings: WarningLog,
     /// Each rule that ran, and how many events satisfied it.
@@ -377,6 +435,7 @@ impl Report {
         }
         Report {
             alerts: Vec::new(),
+            spill_errors: Vec::new(),
             warnings,
             hits_by_rule: Vec::new(),
             stats: Stats { files: files.len() as u64, bytes: driven.bytes, ..Stats::default() },

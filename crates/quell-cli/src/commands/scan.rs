@@ -6,7 +6,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::{Tally, tell_unusable};
-use crate::input_options::{InputOptions, InputPaths};
+use crate::input_options::{InputOptions, InputPaths, exit_of, lost_hits, tell_spill_errors};
 use crate::interrupt;
 use crate::plain_text::escape;
 use crate::progress::Bar;
@@ -19,6 +19,7 @@ use quell::{Alert, Documents, Report, RuleSeverity, ScanOptions};
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// Run rules over logs and print alerts
@@ -94,12 +95,16 @@ impl Scan {
 
         interrupt::listen();
         let bar = Bar::new(&console);
-        let report = scan.run(&self.input_paths.paths, &bar);
-        bar.clear();
-
-        let exit = rules_exit.or(self.exit(&report));
         let kind = self.output.unwrap_or(if console.out_is_terminal() { Kind::Table } else { Kind::Ndjson });
-        let shown = self.write_alerts(&console, kind, &report, files)?;
+        let mut writer = Writer::new(self, &console, kind, files);
+        let report = scan.run_to(&self.input_paths.paths, &bar, &mut |alert, documents| {
+            bar.clear();
+            writer.alert(&alert, documents)
+        });
+        bar.clear();
+        tell_spill_errors(&console, &report);
+        let exit = rules_exit.or(self.exit(&report, writer.failing));
+        let shown = writer.finish()?;
         let list = format!("quell rules list{}", self.rule_words());
         let next = self.next(&shown, &report, &list);
         let told = Told { rules: scan.len(), not_run: scan.not_run(), errors, list: &list, next: &next };
@@ -123,75 +128,15 @@ impl Scan {
         self.write.iter().map(open).collect()
     }
 
-    fn exit(&self, report: &Report) -> Exit {
-        let failing = |alert: &Alert| {
-            !alert.building_block && self.severe_enough(alert) && self.fail_on.fails(alert.rule.severity)
-        };
-        crate::input_options::exit_of(&self.input, &report.warnings)
-            .or_if(report.alerts.iter().any(failing), Exit::Findings)
+    fn exit(&self, report: &Report, failing: bool) -> Exit {
+        exit_of(&self.input, &report.warnings)
+            .or_if(lost_hits(report), Exit::Unusable)
+            .or_if(failing, Exit::Findings)
             .or_if(report.interrupted, Exit::Interrupted)
     }
 
     fn severe_enough(&self, alert: &Alert) -> bool {
         self.min_severity.is_none_or(|least| alert.rule.severity >= least)
-    }
-
-    /// Writes every alert to standard output and to the files. A reader who closes standard output ends only that.
-    fn write_alerts(
-        &self,
-        console: &Console,
-        kind: Kind,
-        report: &Report,
-        files: Vec<(Kind, PathBuf, File)>,
-    ) -> Result<Shown, Failure> {
-        let out: Box<dyn Write> = match kind {
-            Kind::Table => Box::new(console.out()),
-            Kind::Ndjson | Kind::Csv => Box::new(console.data()),
-        };
-        let mut outputs = vec![Output {
-            name: String::from("to standard output"),
-            sink: kind.sink(console.width()),
-            out,
-            open: true,
-        }];
-        for (kind, path, file) in files {
-            // A file is no terminal: nothing is cut, and colours are stripped.
-            let file: Box<dyn Write> = Box::new(BufWriter::new(file));
-            let out = if kind == Kind::Table { Box::new(anstream::StripStream::new(file)) } else { file };
-            outputs.push(Output { name: path.display().to_string(), sink: kind.sink(None), out, open: true });
-        }
-        let mut shown = Shown::default();
-        let mut unreadable = Unreadable::default();
-        let mut documents = report.documents();
-        for alert in &report.alerts {
-            if !self.severe_enough(alert) {
-                shown.below_severity += 1;
-                continue;
-            }
-            if self.limit.is_some_and(|limit| shown.alerts >= limit) {
-                shown.past_limit += 1;
-                continue;
-            }
-            let hidden = alert.building_block && !self.show_building_blocks;
-            if hidden {
-                shown.hidden_blocks += 1;
-                if !outputs.iter().any(|output| output.sink.marks_building_blocks()) {
-                    continue;
-                }
-            }
-            let document = documents.alert(alert).unwrap_or_else(|error| {
-                unreadable.tell(console, &format!("the event of alert {}: {error}", alert.id));
-                Documents::alert_alone(alert)
-            });
-            if !hidden {
-                shown.add(alert, &document);
-            }
-            let marks = |output: &&mut Output| !hidden || output.sink.marks_building_blocks();
-            outputs.iter_mut().filter(marks).try_for_each(|output| output.alert(alert, &document))?;
-        }
-        shown.unreadable = unreadable.finish(console);
-        outputs.into_iter().try_for_each(Output::finish)?;
-        Ok(shown)
     }
 
     /// Commands that lead on from what was found, each as it would be typed.
@@ -214,6 +159,102 @@ impl Scan {
     /// `--rules` as it was given, for commands that lead on.
     fn rule_words(&self) -> String {
         self.rules.rules.iter().map(|word| format!(" --rules {}", quoted(word))).collect()
+    }
+}
+
+/// Writes every alert to standard output and to the files. A reader who closes standard output ends only that.
+struct Writer<'c> {
+    command: &'c Scan,
+    console: &'c Console,
+    outputs: Vec<Output>,
+    shown: Shown,
+    unreadable: Unreadable,
+    /// Whether an alert is severe enough for exit code 1.
+    failing: bool,
+    failure: Option<Failure>,
+}
+
+impl<'c> Writer<'c> {
+    fn new(
+        command: &'c Scan,
+        console: &'c Console,
+        kind: Kind,
+        files: Vec<(Kind, PathBuf, File)>,
+    ) -> Writer<'c> {
+        let out: Box<dyn Write> = match kind {
+            Kind::Table => Box::new(console.out()),
+            Kind::Ndjson | Kind::Csv => Box::new(console.data()),
+        };
+        let mut outputs = vec![Output {
+            name: String::from("to standard output"),
+            sink: kind.sink(console.width()),
+            out,
+            open: true,
+        }];
+        for (kind, path, file) in files {
+            // A file is no terminal: nothing is cut, and colours are stripped.
+            let file: Box<dyn Write> = Box::new(BufWriter::new(file));
+            let out = if kind == Kind::Table { Box::new(anstream::StripStream::new(file)) } else { file };
+            outputs.push(Output { name: path.display().to_string(), sink: kind.sink(None), out, open: true });
+        }
+        Writer {
+            command,
+            console,
+            outputs,
+            shown: Shown::default(),
+            unreadable: Unreadable::default(),
+            failing: false,
+            failure: None,
+        }
+    }
+
+    /// Writes an alert; ends the work when it cannot be written.
+    fn alert(&mut self, alert: &Alert, documents: &mut Documents<'_>) -> ControlFlow<()> {
+        match self.write(alert, documents) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => {
+                self.failure = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn write(&mut self, alert: &Alert, documents: &mut Documents<'_>) -> Result<(), Failure> {
+        let Writer { command, shown, outputs, .. } = self;
+        if !command.severe_enough(alert) {
+            shown.below_severity += 1;
+            return Ok(());
+        }
+        self.failing |= !alert.building_block && command.fail_on.fails(alert.rule.severity);
+        if command.limit.is_some_and(|limit| shown.alerts >= limit) {
+            shown.past_limit += 1;
+            return Ok(());
+        }
+        let hidden = alert.building_block && !command.show_building_blocks;
+        if hidden {
+            shown.hidden_blocks += 1;
+            if !outputs.iter().any(|output| output.sink.marks_building_blocks()) {
+                return Ok(());
+            }
+        }
+        let document = documents.alert(alert).unwrap_or_else(|error| {
+            self.unreadable.tell(self.console, &format!("the event of alert {}: {error}", alert.id));
+            Documents::alert_alone(alert)
+        });
+        if !hidden {
+            shown.add(alert, &document);
+        }
+        let marks = |output: &&mut Output| !hidden || output.sink.marks_building_blocks();
+        outputs.iter_mut().filter(marks).try_for_each(|output| output.alert(alert, &document))
+    }
+
+    fn finish(mut self) -> Result<Shown, Failure> {
+        self.shown.unreadable = self.unreadable.finish(self.console);
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        self.outputs.into_iter().try_for_each(Output::finish)?;
+        Ok(self.shown)
     }
 }
 
