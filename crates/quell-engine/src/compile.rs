@@ -6,6 +6,7 @@ use crate::join_key::KeyField;
 use crate::matcher::Matcher;
 use crate::object::{ObjectPlans, ObjectPlansBuilder, wants_objects};
 use crate::program::Program;
+use crate::saved;
 use crate::sequence::SequencePlan;
 use crate::text_index::{TextIndex, TextIndexBuilder};
 use crate::truth::PredicateId;
@@ -97,6 +98,8 @@ pub(crate) struct CompiledRule {
     pub(crate) pipes: Vec<Pipe>,
     pub(crate) join: Join,
     pub(crate) sharding: Sharding,
+    /// A hash of what its query means.
+    pub(crate) meaning: String,
     pub(crate) time: Slot,
     pub(crate) tiebreaker: Option<Slot>,
     /// What stages after matching read.
@@ -244,6 +247,14 @@ impl Engine {
         self.ranks.get(number as usize).copied().unwrap_or(0)
     }
 
+    /// Whether each hit of that rule is a detection for itself, whatever came before or comes later.
+    #[must_use]
+    pub fn is_immediate(&self, number: u32) -> bool {
+        let rule = self.rules.get(number as usize);
+        self.limit.is_none()
+            && rule.is_some_and(|rule| matches!(rule.join, Join::Event) && rule.pipes.is_empty())
+    }
+
     /// How the correlation of that rule's hits can be split.
     #[must_use]
     pub fn sharding(&self, number: u32) -> Option<&Sharding> {
@@ -344,6 +355,7 @@ impl<'o> Compiler<'o> {
 
     fn add(&mut self, rule: Arc<Rule>, query: Query) {
         let sharding = query.sharding();
+        let meaning = saved::meaning(&query, &suppressed_by(&rule).collect::<Vec<_>>());
         let (join, steps) = match query.logic {
             Logic::Event(filter) => (Join::Event, vec![(filter, None)]),
             Logic::Sequence(sequence) => {
@@ -374,6 +386,7 @@ impl<'o> Compiler<'o> {
             pipes: query.pipes,
             join,
             sharding,
+            meaning,
             time,
             tiebreaker,
             captures,

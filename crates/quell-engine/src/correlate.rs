@@ -89,10 +89,10 @@ impl Engine {
 
 /// Correlates the hits of a rule set as they come.
 pub struct Correlator<'e> {
-    engine: &'e Engine,
-    rules: Vec<RuleState>,
+    pub(crate) engine: &'e Engine,
+    pub(crate) rules: Vec<RuleState>,
     /// Hits of one rule whose order their record numbers may still change.
-    moment: Vec<Hit>,
+    pub(crate) moment: Vec<Hit>,
     /// How often each identity came at the present time of the present rule.
     repetitions: Repetitions,
     /// When complete sequences are decided: in whole milliseconds, by rule and number.
@@ -124,6 +124,15 @@ impl RuleState {
             Join::Sample(_) => Joined::Sample(SampleState::default()),
         };
         RuleState { joined, pipes: Pipes::new(&rule.pipes, engine.limit) }
+    }
+
+    /// Whether nothing is pending.
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.joined {
+            Joined::Event => true,
+            Joined::Sequence(state) => state.is_empty(),
+            Joined::Sample(state) => state.is_empty(),
+        }
     }
 }
 
@@ -271,6 +280,19 @@ impl<'e> Correlator<'e> {
     #[must_use]
     pub fn evicted(&self) -> &[u64] {
         &self.evicted
+    }
+
+    /// Goes on from what a rule had pending.
+    pub(crate) fn go_on_from(&mut self, place: usize, mut state: RuleState) {
+        let (Ok(number), Some(rule)) = (u32::try_from(place), self.rules.get_mut(place)) else { return };
+        state.pipes.renumber(number);
+        if let Joined::Sequence(sequences) = &state.joined {
+            self.due.extend(sequences.all_due().map(|due| (due.at, number, due.number)));
+            if let Some(time) = sequences.undecided() {
+                self.undecided.insert(number, time);
+            }
+        }
+        *rule = state;
     }
 
     /// Decides what is due before a time; `None` is the end, before which everything is.

@@ -39,6 +39,15 @@ impl Pipes {
         Pipes { stages: implied.iter().chain(pipes).map(stage).collect() }
     }
 
+    /// Names the rule anew to which the held detections belong.
+    pub(crate) fn renumber(&mut self, rule: u32) {
+        for stage in &mut self.stages {
+            if let Stage::Tail { kept, .. } = stage {
+                kept.iter_mut().for_each(|detection| detection.rule = rule);
+            }
+        }
+    }
+
     /// What comes out at once, if anything.
     pub(crate) fn push(&mut self, detection: Detection) -> Option<Detection> {
         through(&mut self.stages, detection)

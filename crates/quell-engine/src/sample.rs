@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Events that a filter may choose from, with their numbers.
+type Candidates = Vec<(u64, Arc<Member>)>;
+
 /// What one sample rule has seen.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SampleState {
     /// For each key and filter the first events, with their numbers.
-    candidates: FxHashMap<Key, Vec<Vec<(u64, Arc<Member>)>>>,
+    candidates: FxHashMap<Key, Vec<Candidates>>,
     events: u64,
     bytes: usize,
 }
@@ -29,7 +32,7 @@ impl SampleState {
             for key in &hit.keys {
                 let bytes = &mut self.bytes;
                 let lists = self.candidates.entry(Arc::clone(key)).or_insert_with(|| {
-                    *bytes += join_key::bytes(key) + filters * size_of::<Vec<(u64, Arc<Member>)>>();
+                    *bytes += join_key::bytes(key) + filters * size_of::<Candidates>();
                     vec![Vec::new(); filters]
                 });
                 // As many as there are filters are enough: the others can take no more from it.
@@ -63,6 +66,11 @@ impl SampleState {
     /// About how many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether it holds nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.candidates.is_empty()
     }
 
     /// Forgets everything, and says how many keys that were.

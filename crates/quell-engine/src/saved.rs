@@ -3,8 +3,8 @@
 //! Rules are named by id and by a hash of what they mean: the state of a rule that has changed or is gone is dropped and said,
 //! all other goes on.
 
-use crate::compile::Engine;
-use crate::correlate::{Correlator, Joined, RuleState};
+use crate::compile::{CompiledRule, Engine};
+use crate::correlate::{Correlator, RuleState};
 use crate::hit::{Hit, hex};
 use quell_ir::Query;
 use serde::{Deserialize, Serialize};
@@ -60,9 +60,8 @@ impl<'e> Correlator<'e> {
     /// # Errors
     /// Where it cannot be written as bytes.
     pub fn save<'h>(&'h self, waiting: impl Iterator<Item = &'h Hit>) -> Result<Vec<u8>, StateError> {
-        let (states, moment) = self.parts();
-        let waiting = moment.iter().chain(waiting).collect();
-        let saving = Saving { rules: self.engine().keys(), states, waiting };
+        let waiting = self.moment.iter().chain(waiting).collect();
+        let saving = Saving { rules: self.engine.keys(), states: &self.rules, waiting };
         postcard::to_stdvec(&saving).map_err(StateError::Unwritable)
     }
 
@@ -72,20 +71,23 @@ impl<'e> Correlator<'e> {
     /// Where the bytes are no saved state.
     pub fn restore(engine: &'e Engine, bytes: &[u8]) -> Result<Restored<'e>, StateError> {
         let Saved { rules, states, waiting } = postcard::from_bytes(bytes).map_err(StateError::Unreadable)?;
-        let mut numbers: Vec<Option<u32>> = Vec::new();
         let (mut correlator, mut dropped) = (Correlator::new(engine), Vec::new());
-        let present = engine.keys();
-        for (key, state) in rules.iter().zip(states) {
-            let place = present.iter().position(|other| other == key).filter(|place| {
-                // Of two equal rules each goes on from its own state.
-                !numbers.contains(&u32::try_from(*place).ok())
-            });
-            let number = place.and_then(|place| u32::try_from(place).ok());
-            let went_on = number.is_some_and(|number| correlator.go_on_from(number, state));
-            if !went_on && !rules_state_is_empty(key, &mut dropped) {
-                continue;
+        let mut free: Vec<Option<RuleKey>> = engine.keys().into_iter().map(Some).collect();
+        // By the saved rule's number; of two equal rules each goes on from its own state.
+        let mut numbers: Vec<Option<u32>> = Vec::new();
+        for (key, state) in rules.into_iter().zip(states) {
+            let place = free.iter().position(|other| other.as_ref() == Some(&key));
+            numbers.push(place.and_then(|place| u32::try_from(place).ok()));
+            match place {
+                Some(place) => {
+                    if let Some(taken) = free.get_mut(place) {
+                        *taken = None;
+                    }
+                    correlator.go_on_from(place, state);
+                }
+                None if state.is_empty() => {}
+                None => dropped.push(key.id),
             }
-            numbers.push(number.filter(|_| went_on));
         }
         let renumbered = |mut hit: Hit| {
             hit.rule = numbers.get(hit.rule as usize).copied().flatten()?;
@@ -94,4 +96,29 @@ impl<'e> Correlator<'e> {
         let waiting = waiting.into_iter().filter_map(renumbered).collect();
         Ok(Restored { correlator, waiting, dropped })
     }
+}
+
+impl Engine {
+    fn keys(&self) -> Vec<RuleKey> {
+        let key = |rule: &CompiledRule| RuleKey { id: rule.rule.id.clone(), meaning: rule.meaning.clone() };
+        self.rules.iter().map(key).collect()
+    }
+}
+
+/// A hash of what a query means and of the fields that its hits carry: spans and layout take no part.
+pub(crate) fn meaning(query: &Query, captured: &[&str]) -> String {
+    struct Content(Sha256);
+    impl Hasher for Content {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0 // the whole digest is taken instead
+        }
+    }
+    let mut content = Content(Sha256::new());
+    query.hash(&mut content);
+    captured.hash(&mut content);
+    hex(&content.0.finalize(), 16)
 }

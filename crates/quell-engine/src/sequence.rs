@@ -483,6 +483,11 @@ impl SequenceState {
         self.bytes
     }
 
+    /// Whether it holds nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lanes.is_empty() && self.complete.is_empty()
+    }
+
     /// The times of the last events of everything pending.
     pub(crate) fn pending_times(&self) -> impl Iterator<Item = i64> {
         let slots = self.lanes.values().flat_map(|lane| lane.slots.iter().flatten());

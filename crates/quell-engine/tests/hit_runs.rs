@@ -1,5 +1,5 @@
 //! Hits beyond a budget go to disk and come back in the same order, none lost.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod scan;
 
