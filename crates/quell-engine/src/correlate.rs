@@ -49,6 +49,16 @@ pub struct Member {
 }
 
 impl Member {
+    /// The event of a hit, the n-th, from 1, of equal ones.
+    fn of(hit: &Hit, n: usize) -> Member {
+        Member {
+            id: hit.member.repeated(n),
+            time: hit.time,
+            captures: hit.captures.clone(),
+            record: hit.record.clone(),
+        }
+    }
+
     /// About how many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
         let text = if let RecordText::Owned(text) = &self.record.text { text.len() } else { 0 };
@@ -95,6 +105,8 @@ pub struct Correlator<'e> {
     pub(crate) moment: Vec<Hit>,
     /// How often each identity came at the present time of the present rule.
     repetitions: Repetitions,
+    /// The same of those that were given out at once.
+    pub(crate) recent: Recent,
     /// When complete sequences are decided: in whole milliseconds, by rule and number.
     due: BTreeSet<(i64, u32, u64)>,
     /// The rules that have an undecided sequence, by the time of the first.
@@ -157,6 +169,7 @@ impl<'e> Correlator<'e> {
             rules: engine.rules.iter().map(|rule| RuleState::new(rule, engine)).collect(),
             moment: Vec::new(),
             repetitions: Repetitions::default(),
+            recent: Recent::default(),
             due: BTreeSet::new(),
             undecided: BTreeMap::new(),
             evicted: vec![0; engine.rules.len()],
@@ -189,6 +202,7 @@ impl<'e> Correlator<'e> {
         if self.moment.is_empty() {
             self.pass(Some(time), found, trace);
         }
+        self.recent.forget(time);
     }
 
     /// Takes note that there are no more hits.
@@ -209,17 +223,18 @@ impl<'e> Correlator<'e> {
         }
     }
 
-    /// Gives a hit that comes too late to be joined its own detection, if it is an event rule's; says whether it is.
-    pub fn late(&mut self, hit: &Hit, found: &mut dyn Found) -> bool {
+    /// Gives a hit of an event rule its own detection at once, in whatever order it comes; says whether it is one. What needs no
+    /// order need not wait for it, and what comes too late for it still meets its rule.
+    pub fn alone(&mut self, hit: &Hit, found: &mut dyn Found) -> bool {
         let Some(state) = self.rules.get_mut(hit.rule as usize) else { return false };
-        let is_event = matches!(state.joined, Joined::Event);
-        if is_event {
-            let detection = Detection::of_event(hit.rule, Repetitions::default().member(hit));
-            if let Some(detection) = state.pipes.push(detection) {
-                found.found(detection, false);
-            }
+        if !matches!(state.joined, Joined::Event) {
+            return false;
         }
-        is_event
+        let member = self.recent.member(hit);
+        if let Some(detection) = state.pipes.push(Detection::of_event(hit.rule, member)) {
+            found.found(detection, false);
+        }
+        true
     }
 
     /// The time of the earliest sequence that is complete but not decided.
@@ -239,9 +254,9 @@ impl<'e> Correlator<'e> {
         self.rules.iter().map(bytes).sum()
     }
 
-    /// Drops what has waited longest until no more than `bytes` are held, and counts it. `now` is the present time of the
-    /// events. Complete sequences that are not decided stay.
-    pub fn evict(&mut self, bytes: usize, now: i64) {
+    /// Drops what has waited longest until no more than `bytes` are held, and counts it: pending sequences, and complete ones that
+    /// are not decided. `now` is the present time of the events.
+    pub fn evict(&mut self, bytes: usize, now: i64, found: &mut dyn Found) {
         for (rule, state) in self.engine.rules.iter().zip(&mut self.rules) {
             if let (Join::Sequence(plan), Joined::Sequence(state)) = (&rule.join, &mut state.joined) {
                 state.sweep(plan, now);
@@ -274,6 +289,9 @@ impl<'e> Correlator<'e> {
                 break;
             }
         }
+        for number in (0..).take(self.rules.len()) {
+            self.release(number, found);
+        }
     }
 
     /// How many pending sequences or samples of each rule were dropped for want of memory.
@@ -283,7 +301,7 @@ impl<'e> Correlator<'e> {
     }
 
     /// Goes on from what a rule had pending.
-    pub(crate) fn go_on_from(&mut self, place: usize, mut state: RuleState) {
+    pub(crate) fn go_on_from(&mut self, place: usize, mut state: RuleState, evicted: u64) {
         let (Ok(number), Some(rule)) = (u32::try_from(place), self.rules.get_mut(place)) else { return };
         state.pipes.renumber(number);
         if let Joined::Sequence(sequences) = &state.joined {
@@ -293,6 +311,9 @@ impl<'e> Correlator<'e> {
             }
         }
         *rule = state;
+        if let Some(count) = self.evicted.get_mut(place) {
+            *count = evicted;
+        }
     }
 
     /// Decides what is due before a time; `None` is the end, before which everything is.
@@ -390,12 +411,37 @@ impl Repetitions {
     fn member(&mut self, hit: &Hit) -> Member {
         let n = self.0.entry(hit.member.clone()).or_default();
         *n += 1;
-        Member {
-            id: hit.member.repeated(*n),
-            time: hit.time,
-            captures: hit.captures.clone(),
-            record: hit.record.clone(),
+        Member::of(hit, *n)
+    }
+}
+
+/// How often each identity of each rule came of late, whatever else came between.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Recent {
+    times: FxHashMap<(u32, MemberId), (Option<i64>, usize)>,
+    /// How many were left when old ones were last forgotten.
+    left: usize,
+}
+
+impl Recent {
+    fn member(&mut self, hit: &Hit) -> Member {
+        let (_, n) = self.times.entry((hit.rule, hit.member.clone())).or_insert((hit.time, 0));
+        *n += 1;
+        Member::of(hit, *n)
+    }
+
+    /// Forgets, from time to time, those before a time.
+    fn forget(&mut self, time: i64) {
+        if self.times.len() > (2 * self.left).max(1024) {
+            self.times.retain(|_, (at, _)| at.is_some_and(|at| at >= time));
+            self.left = self.times.len();
         }
+    }
+
+    /// Names the rules anew; what belongs to none is forgotten.
+    pub(crate) fn renumber(self, new: impl Fn(u32) -> Option<u32>) -> Recent {
+        let renumbered = self.times.into_iter().filter_map(|((rule, id), n)| Some(((new(rule)?, id), n)));
+        Recent { times: renumbered.collect(), left: self.left }
     }
 }
 

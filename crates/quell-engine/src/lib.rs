@@ -23,6 +23,7 @@ mod stats;
 mod text_index;
 mod trace;
 mod truth;
+mod waiting;
 mod wildcard;
 mod witness;
 
@@ -36,3 +37,4 @@ pub use matcher::Matcher;
 pub use saved::{Restored, StateError};
 pub use stats::MatchStats;
 pub use trace::{NoTrace, Step, Trace};
+pub use waiting::Waiting;

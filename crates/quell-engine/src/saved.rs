@@ -4,7 +4,7 @@
 //! all other goes on.
 
 use crate::compile::{CompiledRule, Engine};
-use crate::correlate::{Correlator, RuleState};
+use crate::correlate::{Correlator, Recent, RuleState};
 use crate::hit::{Hit, hex};
 use quell_ir::Query;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ struct Saving<'a> {
     rules: Vec<RuleKey>,
     states: &'a [RuleState],
     waiting: Vec<&'a Hit>,
+    recent: &'a Recent,
+    evicted: &'a [u64],
 }
 
 #[derive(Deserialize)]
@@ -42,6 +44,8 @@ struct Saved {
     rules: Vec<RuleKey>,
     states: Vec<RuleState>,
     waiting: Vec<Hit>,
+    recent: Recent,
+    evicted: Vec<u64>,
 }
 
 /// A state that was read.
@@ -61,7 +65,13 @@ impl<'e> Correlator<'e> {
     /// Where it cannot be written as bytes.
     pub fn save<'h>(&'h self, waiting: impl Iterator<Item = &'h Hit>) -> Result<Vec<u8>, StateError> {
         let waiting = self.moment.iter().chain(waiting).collect();
-        let saving = Saving { rules: self.engine.keys(), states: &self.rules, waiting };
+        let saving = Saving {
+            rules: self.engine.keys(),
+            states: &self.rules,
+            waiting,
+            recent: &self.recent,
+            evicted: self.evicted(),
+        };
         postcard::to_stdvec(&saving).map_err(StateError::Unwritable)
     }
 
@@ -70,12 +80,13 @@ impl<'e> Correlator<'e> {
     /// # Errors
     /// Where the bytes are no saved state.
     pub fn restore(engine: &'e Engine, bytes: &[u8]) -> Result<Restored<'e>, StateError> {
-        let Saved { rules, states, waiting } = postcard::from_bytes(bytes).map_err(StateError::Unreadable)?;
+        let Saved { rules, states, waiting, recent, evicted } =
+            postcard::from_bytes(bytes).map_err(StateError::Unreadable)?;
         let (mut correlator, mut dropped) = (Correlator::new(engine), Vec::new());
         let mut free: Vec<Option<RuleKey>> = engine.keys().into_iter().map(Some).collect();
         // By the saved rule's number; of two equal rules each goes on from its own state.
         let mut numbers: Vec<Option<u32>> = Vec::new();
-        for (key, state) in rules.into_iter().zip(states) {
+        for ((key, state), evicted) in rules.into_iter().zip(states).zip(evicted) {
             let place = free.iter().position(|other| other.as_ref() == Some(&key));
             numbers.push(place.and_then(|place| u32::try_from(place).ok()));
             match place {
@@ -83,16 +94,15 @@ impl<'e> Correlator<'e> {
                     if let Some(taken) = free.get_mut(place) {
                         *taken = None;
                     }
-                    correlator.go_on_from(place, state);
+                    correlator.go_on_from(place, state, evicted);
                 }
                 None if state.is_empty() => {}
                 None => dropped.push(key.id),
             }
         }
-        let renumbered = |mut hit: Hit| {
-            hit.rule = numbers.get(hit.rule as usize).copied().flatten()?;
-            Some(hit)
-        };
+        let new = |old: u32| numbers.get(old as usize).copied().flatten();
+        correlator.recent = recent.renumber(new);
+        let renumbered = |hit: Hit| Some(Hit { rule: new(hit.rule)?, ..hit });
         let waiting = waiting.into_iter().filter_map(renumbered).collect();
         Ok(Restored { correlator, waiting, dropped })
     }

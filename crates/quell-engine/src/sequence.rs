@@ -491,13 +491,22 @@ impl SequenceState {
     /// The times of the last events of everything pending.
     pub(crate) fn pending_times(&self) -> impl Iterator<Item = i64> {
         let slots = self.lanes.values().flat_map(|lane| lane.slots.iter().flatten());
-        slots.filter_map(|pending| pending.events.last()?.time)
+        let pending = slots.map(|pending| &pending.events);
+        let open = self.complete.iter().filter(|one| matches!(one.verdict, Verdict::Open(_)));
+        pending.chain(open.map(|one| &one.events)).filter_map(|events| events.last()?.time)
     }
 
     /// Drops what is pending since `time` or longer, and says how many sequences that were.
     pub(crate) fn evict(&mut self, plan: &SequencePlan, time: i64) -> u64 {
         let mut evicted = 0;
         let bytes = &mut self.bytes;
+        for one in &mut self.complete {
+            let old = one.events.last().is_none_or(|last| last.time <= Some(time));
+            if old && matches!(one.verdict, Verdict::Open(_)) {
+                one.verdict = Verdict::Refuted;
+                evicted += 1;
+            }
+        }
         self.lanes.retain(|key, lane| {
             for slot in &mut lane.slots {
                 let old =

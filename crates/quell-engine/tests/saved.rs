@@ -125,7 +125,7 @@ fn what_waits_longest_is_dropped_first_and_counted() {
     }
     let (before, most) = (correlator.bytes(), 100_000);
     assert!(before > most);
-    correlator.evict(most, 1_000_000_000);
+    correlator.evict(most, 1_000_000_000, &mut found);
     assert!(correlator.bytes() <= most && correlator.bytes() > most / 2, "{}", correlator.bytes());
     let evicted = correlator.evicted()[0];
     assert!(evicted > 0 && evicted < 1000);

@@ -14,22 +14,26 @@
 //! assert!(report.alerts.is_empty());
 //! ```
 
+mod checkpoint;
 mod decode;
 mod documents;
 mod pipeline;
 mod query;
 mod scan;
+mod stream;
 
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use decode::{Decoded, decode};
 pub use documents::{DocumentError, Documents};
 pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{QueryError, QueryOptions, query};
 pub use scan::{AlertSink, NotRun, Report, Scan, ScanOptions, Stats};
+pub use stream::{StreamCounts, StreamError, StreamOptions, StreamOutput};
 
 pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition, SpillError};
 pub use quell_eql::{Dialect, format_source};
 pub use quell_event::EcsSchema;
-pub use quell_ingest::{InputWarning, Loss, WarningLog};
+pub use quell_ingest::{FollowPosition, InputWarning, LiveInput, Loss, WarningLog};
 pub use quell_ir::Value as Constant;
 pub use quell_ir::diagnostic::{did_you_mean, near_names};
 pub use quell_ir::logic::{Query, Sharding};

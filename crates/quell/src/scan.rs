@@ -2,15 +2,16 @@
 
 use crate::documents::Documents;
 use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
+use crate::stream::StreamCounts;
 use jiff::tz::TimeZone;
 use quell_engine::{
-    Alert, Correlator, Engine, EngineOptions, EngineRule, HitRuns, InOrder, MatchStats, Matcher, Merged,
+    Alert, Correlator, Engine, EngineOptions, EngineRule, Hit, HitRuns, InOrder, MatchStats, Matcher, Merged,
     NoTrace, ResultLimit, SpillError,
 };
 use quell_event::{EventState, Position, RecordRef, RecordText, Slot};
 use quell_ingest::{
-    Batch, Context, DecodeOptions, Decoder, Format, Layout, OpenOptions, SourceFile, WarningLog, discover,
-    format_named,
+    Batch, Context, DecodeError, DecodeOptions, Decoder, Format, Layout, OpenOptions, SourceFile, WarningLog,
+    discover, format_named,
 };
 use quell_ir::date::date_of;
 use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
@@ -185,22 +186,49 @@ impl Scan {
             (0..self.options.threads()).map(|_| MatchWork::new(self, &decoders)).collect();
         let (workers, driven) = drive(&found.files, &self.options.open_options(), workers, progress);
         let mut report = Report::new(found.files, found.warnings, driven, &self.options);
-        let mut runs = Vec::new();
         let mut matched = MatchStats::default();
-        for worker in workers {
+        for worker in &workers {
             matched.add(&worker.matcher.stats());
-            report.stats.absorb(&worker);
-            runs.push(worker.hits);
+            report.stats.absorb(worker);
         }
+        self.count(&mut report, &matched);
+        let runs = workers.into_iter().map(|worker| worker.hits).collect();
+        report.spill_errors = self.correlate(runs, &report, sink);
+        report.stats.elapsed = started.elapsed();
+        report
+    }
+
+    /// What a stream came to.
+    pub(crate) fn report_of_stream(
+        &self,
+        work: &MatchWork<'_>,
+        file: SourceFile,
+        warnings: WarningLog,
+        counts: StreamCounts,
+    ) -> Report {
+        let mut report = Report::new(vec![file], warnings, Driven::default(), &self.options);
+        report.stats.absorb(work);
+        self.count(&mut report, &work.matcher.stats());
+        report.stream = Some(counts);
+        report
+    }
+
+    /// Notes what matching counted.
+    fn count(&self, report: &mut Report, matched: &MatchStats) {
         report.stats.events_without_index = matched.without_index;
         report.stats.tests_cut = matched.cut;
         report.stats.candidates = matched.candidates;
         report.stats.events_without_time = matched.without_time;
         report.stats.keys_cut = matched.keys_cut;
         report.hits_by_rule = self.engine.rules().cloned().zip(matched.hits.iter().copied()).collect();
-        report.spill_errors = self.correlate(runs, &report, sink);
-        report.stats.elapsed = started.elapsed();
-        report
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn options(&self) -> &ScanOptions {
+        &self.options
     }
 
     /// Correlates all hits in order and gives each alert as it is found.
@@ -258,12 +286,12 @@ fn engine_options(options: &ScanOptions) -> EngineOptions {
 }
 
 /// One compiled decoder for each layout.
-struct Decoders {
+pub(crate) struct Decoders {
     by_layout: Vec<(Layout, Decoder)>,
 }
 
 impl Decoders {
-    fn new(engine: &Engine, options: &ScanOptions) -> Decoders {
+    pub(crate) fn new(engine: &Engine, options: &ScanOptions) -> Decoders {
         let decode = options.decode_options();
         let subtree = |slot: Slot| engine.subtree(slot);
         let decoder = |layout| (layout, Decoder::with_subtrees(layout, engine.fields(), &subtree, &decode));
@@ -276,7 +304,7 @@ impl Decoders {
 }
 
 /// Decoding and matching on one thread.
-struct MatchWork<'s> {
+pub(crate) struct MatchWork<'s> {
     matcher: Matcher<'s>,
     decoders: &'s Decoders,
     context: Context,
@@ -292,7 +320,7 @@ struct MatchWork<'s> {
 }
 
 impl<'s> MatchWork<'s> {
-    fn new(scan: &'s Scan, decoders: &'s Decoders) -> Self {
+    pub(crate) fn new(scan: &'s Scan, decoders: &'s Decoders) -> Self {
         MatchWork {
             matcher: scan.engine.matcher(),
             decoders,
@@ -312,15 +340,16 @@ impl<'s> MatchWork<'s> {
         }
     }
 
-    fn record(
+    /// Decodes and matches one record, and gives its time.
+    pub(crate) fn record(
         &mut self,
         source: u32,
         layout: Layout,
         rereadable: bool,
         position: Position,
         text: &str,
-    ) -> Result<(), quell_ingest::DecodeError> {
-        let Some(decoder) = self.decoders.of(layout) else { return Ok(()) };
+    ) -> Result<Option<i64>, DecodeError> {
+        let Some(decoder) = self.decoders.of(layout) else { return Ok(None) };
         let mut event = decoder.decode(text, &mut self.state, &self.context)?;
         self.events += 1;
         let time = self.timestamp.and_then(|slot| date_of(event.values(slot).first()));
@@ -333,7 +362,7 @@ impl<'s> MatchWork<'s> {
         };
         if (self.since.is_some() || self.until.is_some()) && time.is_none_or(outside) {
             self.out_of_range += 1;
-            return Ok(());
+            return Ok(time);
         }
         let mut reference = || {
             let text = match u32::try_from(text.len()) {
@@ -343,7 +372,17 @@ impl<'s> MatchWork<'s> {
             RecordRef { source, position, text }
         };
         self.matcher.match_event(&mut event, &mut reference, &mut self.hits.hits);
-        Ok(())
+        Ok(time)
+    }
+
+    /// The hits of the last records.
+    pub(crate) fn take_hits(&mut self) -> Vec<Hit> {
+        std::mem::take(&mut self.hits.hits)
+    }
+
+    /// Records that were decoded.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
     }
 }
 
@@ -354,7 +393,7 @@ impl Work for MatchWork<'_> {
         let mut damaged = WarningLog::default();
         for (position, text) in batch.iter() {
             match self.record(source, layout, input.rereadable, position, text) {
-                Ok(()) => counts.events += 1,
+                Ok(_) => counts.events += 1,
                 Err(error) => input.damaged(position, &error, &mut damaged),
             }
         }
@@ -378,6 +417,8 @@ pub struct Report {
     pub stats: Stats,
     /// Whether it was stopped before the end.
     pub interrupted: bool,
+    /// What a stream counted besides.
+    pub stream: Option<StreamCounts>,
     files: Vec<SourceFile>,
     formats: Vec<Option<&'static dyn Format>>,
     decode: DecodeOptions,
@@ -440,6 +481,7 @@ impl Report {
             hits_by_rule: Vec::new(),
             stats: Stats { files: files.len() as u64, bytes: driven.bytes, ..Stats::default() },
             interrupted: driven.interrupted,
+            stream: None,
             files,
             formats: driven.formats,
             decode: options.decode_options(),
