@@ -33,6 +33,15 @@ pub fn parse_size(text: &str) -> Result<usize, String> {
     size.ok_or_else(|| String::from("expected a size such as 512M or 2G"))
 }
 
+/// Reads a time: `30s`, `5m`, `1h`, `500ms`.
+///
+/// # Errors
+/// It is none.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration = text.parse::<jiff::SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
+    duration.ok_or_else(|| String::from("expected a time such as 30s, 5m or 1h"))
+}
+
 /// `1 file`, `2 files`.
 #[must_use]
 pub fn counted(n: u64, one: &str, many: &str) -> String {
@@ -125,7 +134,7 @@ fn scaled(n: u64, units: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, count, counted, duration, iso, second};
+    use super::{bytes, count, counted, duration, iso, parse_duration, parse_size, second};
     use std::time::Duration;
 
     #[test]
@@ -151,6 +160,23 @@ mod tests {
     fn sizes_are_decimal() {
         for (n, expected) in [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (2_400_000_000, "2.40 GB")] {
             assert_eq!(bytes(n), expected);
+        }
+    }
+
+    #[test]
+    fn sizes_and_times_are_read() {
+        for (text, expected) in [("0", 0), ("17", 17), ("64KiB", 65536), ("512M", 512 << 20), ("2g", 2 << 30)]
+        {
+            assert_eq!(parse_size(text), Ok(expected), "{text}");
+        }
+        for text in ["", "M", "-1", "1.5G", "1T", "99999999999999999999", "17179869184G"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+        for (text, ms) in [("30s", 30_000), ("500ms", 500), ("1h 5m", 3_900_000), ("0s", 0)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "30", "-5s", "soon"] {
+            assert!(parse_duration(text).is_err(), "{text}");
         }
     }
 

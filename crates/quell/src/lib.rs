@@ -28,7 +28,9 @@ pub use documents::{DocumentError, Documents};
 pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{QueryError, QueryOptions, query};
 pub use scan::{AlertSink, NotRun, Report, Scan, ScanOptions, Stats};
-pub use stream::{StreamCounts, StreamError, StreamOptions, StreamOutput};
+pub use stream::{
+    StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_standard_input,
+};
 
 pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition, SpillError};
 pub use quell_eql::{Dialect, format_source};

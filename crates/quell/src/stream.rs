@@ -11,9 +11,9 @@ use crate::scan::{Decoders, MatchWork, Report, Scan};
 use jiff::Timestamp;
 use quell_engine::{Alert, Correlator, Detection, Hit, NoTrace, StateError, Waiting};
 use quell_event::Position;
-use quell_ingest::{Batch, Format, InputWarning, Live, LiveInput, SourceFile, WarningLog};
+use quell_ingest::{Batch, Format, InputWarning, Live, LiveInput, OpenOptions, SourceFile, WarningLog};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -88,6 +88,30 @@ pub enum StreamError {
     Output(#[from] std::io::Error),
 }
 
+/// Standard input, read as it comes; of this format, or as its first lines say.
+#[must_use]
+pub fn stream_standard_input(format: Option<&str>) -> LiveInput {
+    LiveInput::stdin(&open_options(format))
+}
+
+/// A named pipe, read as it comes, from one writer after the other.
+#[must_use]
+pub fn stream_pipe(path: &Path, format: Option<&str>) -> LiveInput {
+    LiveInput::pipe(path, &open_options(format))
+}
+
+/// A file that is followed as it grows, from its beginning or from a checkpoint on.
+#[must_use]
+pub fn follow(path: &Path, format: Option<&str>, checkpoint: Option<&Checkpoint>) -> LiveInput {
+    let position = checkpoint.and_then(|checkpoint| checkpoint.position.clone());
+    LiveInput::follow(path, position, &open_options(format))
+}
+
+fn open_options(format: Option<&str>) -> OpenOptions {
+    let format = format.and_then(|name| quell_ingest::format_named(name).ok());
+    OpenOptions { format, ..OpenOptions::default() }
+}
+
 impl Scan {
     /// Runs the rules over records as they come, until the input ends or `progress` says so. With a state file the end is a pause:
     /// what is pending is saved and waits for the next run; without one, the end decides.
@@ -105,7 +129,7 @@ impl Scan {
         let decoders = Decoders::new(self.engine(), self.options());
         let mut stream = Stream::new(self, &decoders, input, checkpoint.as_ref(), options)?;
         let decode = self.options().decode_options();
-        let file = SourceFile::of(stream.input.path());
+        let file = SourceFile::live(stream.input.path());
         let mut documents = Documents::new(&[], &[], &decode);
         stream.formats.iter().for_each(|format| documents.learn(&file, *format));
         let interrupted = stream.run(&file, output, &mut documents, progress)?;
