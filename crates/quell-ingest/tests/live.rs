@@ -638,6 +638,30 @@ fn a_log_that_is_rotated_faster_than_it_is_looked_at_is_read_whole() {
     assert_eq!(texts, (0..count).map(line).collect::<Vec<_>>());
 }
 
+#[test]
+fn a_batch_is_of_one_file_however_late_it_is_taken() {
+    let mut log = Log::new();
+    append(&log.path(), line("first") + "\n");
+    let mut reader = Reader::follow(&log.path());
+    reader.until(1);
+    let saved = reader.input.position();
+    for file in 0..3 {
+        log.rotate();
+        append(&log.path(), format!("{}\n{}\n", line(file), line("more")));
+    }
+    log.age();
+    let mut reader = Reader::new(LiveInput::follow(&log.path(), saved, &OpenOptions::default()));
+    for file in 0..3 {
+        std::thread::sleep(Duration::from_millis(50));
+        reader.until(file * 2 + 1);
+        assert_eq!(reader.records.len(), file * 2 + 2);
+        assert_eq!(reader.records[file * 2].0, Position { offset: 0, number: 1 });
+    }
+    let mut files: Vec<_> = reader.positions.iter().map(FollowPosition::file).collect();
+    files.dedup();
+    assert_eq!(files.len(), 3);
+}
+
 /// What happens to a log and its reader.
 #[derive(Clone, Debug)]
 enum Step {

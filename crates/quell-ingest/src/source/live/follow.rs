@@ -180,7 +180,11 @@ impl Follower {
         let place = self.feed.place()?;
         let path = &self.feed.path;
         let named = fs::metadata(path).ok().filter(Metadata::is_file);
-        if named.as_ref().is_some_and(|named| FileIdentity::of(named) == place.identity) {
+        // Windows gives a new file the time of creation of one that had its name a moment ago: its length has to tell.
+        let is_this = |named: &Metadata| {
+            FileIdentity::of(named) == place.identity && (cfg!(unix) || named.len() >= self.feed.read())
+        };
+        if named.as_ref().is_some_and(is_this) {
             return None;
         }
         let since = place.file.metadata().map_or(0, |metadata| modified(&metadata));

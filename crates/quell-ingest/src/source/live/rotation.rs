@@ -152,7 +152,9 @@ fn uncompressed(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::suffix;
+    use super::{Standing, suffix};
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
 
     #[test]
     fn rotated_names_are_told_from_other_logs() {
@@ -174,6 +176,36 @@ mod tests {
             ("app", "application.1", None),
         ] {
             assert_eq!(suffix(name, other), expected, "{name} {other}");
+        }
+    }
+
+    #[test]
+    fn rotated_files_are_in_the_order_of_writing() {
+        // Names with their ages in seconds, the newest first.
+        let cases: &[&[(&str, u64)]] = &[
+            &[(".1", 10), (".2", 20), (".10", 30)],
+            &[(".1", 5), (".2", 5), (".10", 5)],
+            &[("-20240102", 5), ("-20240101", 5)],
+            &[(".1", 3), (".old", 5)],
+        ];
+        let now = SystemTime::now();
+        for files in cases {
+            let folder = tempfile::tempdir().unwrap();
+            let path = |suffix: &str| folder.path().join(format!("app.log{suffix}"));
+            for (suffix, age) in *files {
+                std::fs::write(path(suffix), "x").unwrap();
+                let file = File::options().append(true).open(path(suffix)).unwrap();
+                file.set_modified(now - Duration::from_secs(*age)).unwrap();
+            }
+            let standing = Standing::of(&path(""));
+            let mut next = standing.after(None, 0).next;
+            let mut found = Vec::new();
+            while let Some(rotated) = next {
+                next = standing.after(Some(rotated.identity), rotated.modified).next;
+                found.push(rotated.suffix);
+            }
+            let order: Vec<&str> = files.iter().rev().map(|(suffix, _)| *suffix).collect();
+            assert_eq!(found, order);
         }
     }
 }
