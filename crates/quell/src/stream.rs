@@ -160,7 +160,7 @@ struct Stream<'s> {
 
 /// When the state was saved last, and whether there is anything new.
 struct Saved {
-    at: Instant,
+    at: Option<Instant>,
     took: Duration,
     new: bool,
 }
@@ -190,7 +190,7 @@ impl<'s> Stream<'s> {
             seen: Seen { files_total: 1, ..Seen::default() },
             started: now,
             came: now,
-            saved: Saved { at: now, took: Duration::ZERO, new: false },
+            saved: Saved { at: None, took: Duration::ZERO, new: false },
         };
         if let Some(checkpoint) = checkpoint {
             stream.go_on_from(checkpoint)?;
@@ -232,6 +232,7 @@ impl<'s> Stream<'s> {
             let mut found = Vec::new();
             match self.input.next(&mut batch, PATIENCE) {
                 Live::Records => {
+                    self.saved.new = true;
                     if let Some(format) = self.input.format() {
                         let source = self.source_of(format, file, documents);
                         self.batch(&mut batch, source, format, &mut found);
@@ -278,7 +279,6 @@ impl<'s> Stream<'s> {
         self.seen.bytes_done += batch.stored_bytes_read;
         self.seen.bytes_total = self.seen.bytes_done;
         self.came = Instant::now();
-        self.saved.new = true;
         self.release(found);
     }
 
@@ -392,7 +392,7 @@ impl<'s> Stream<'s> {
         }
         // A large state is saved more rarely: not more than a twentieth of the time goes into it.
         let pause = self.options.checkpoint_every.max(self.saved.took * 20);
-        let due = now || self.saved.at.elapsed() >= pause;
+        let due = now || self.saved.at.is_none_or(|at| at.elapsed() >= pause);
         let outputs = output.settle()?;
         let Some(path) = self.options.state.as_ref().filter(|_| due) else { return Ok(()) };
         let begun = Instant::now();
@@ -407,7 +407,7 @@ impl<'s> Stream<'s> {
         };
         checkpoint.store(path)?;
         self.counts.checkpoints += 1;
-        self.saved = Saved { at: Instant::now(), took: begun.elapsed(), new: false };
+        self.saved = Saved { at: Some(Instant::now()), took: begun.elapsed(), new: false };
         Ok(())
     }
 

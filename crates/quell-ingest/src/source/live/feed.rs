@@ -215,6 +215,15 @@ impl Feed {
         })
     }
 
+    /// Says where the first file begins before anything was read of it: rotated away, it could not be found again.
+    pub(super) fn announce(&mut self) -> Result<(), Stop> {
+        let (lines, place, format) = (&self.lines, &mut self.place, self.format);
+        self.handoff.give(|state| {
+            state.position = place.as_mut().map(|place| place.position(lines, format));
+            state.begun = true;
+        })
+    }
+
     /// Adds to the batch, and says what the position after it is.
     fn give(&mut self, add: impl FnOnce(&mut Lines, &mut crate::source::Batch)) -> Result<(), Stop> {
         let (lines, place, format) = (&mut self.lines, &mut self.place, self.format);

@@ -27,6 +27,7 @@ const LOOKS: u32 = 5;
 pub(super) fn follow(feed: Feed, saved: Option<FollowPosition>) -> Result<(), Stop> {
     let mut follower = Follower { feed, pause: Pause::new(), block: vec![0; BLOCK] };
     follower.begin(saved)?;
+    follower.feed.announce()?;
     loop {
         let next = follower.read_through()?;
         follower.go_on(next)?;

@@ -46,6 +46,8 @@ pub(super) struct State {
     /// Where the followed file is to be read on after the batch.
     pub(super) position: Option<FollowPosition>,
     pub(super) format: Option<&'static dyn Format>,
+    /// Whether a position is to be handed over though nothing was read: the caller may save it at once.
+    pub(super) begun: bool,
     ending: Option<Ending>,
     closed: bool,
 }
@@ -53,7 +55,7 @@ pub(super) struct State {
 impl State {
     /// Whether there is a batch to take.
     fn is_filled(&self) -> bool {
-        self.batch.bytes_read > 0 || !self.batch.warnings.is_empty()
+        self.begun || self.batch.bytes_read > 0 || !self.batch.warnings.is_empty()
     }
 }
 
@@ -76,6 +78,7 @@ impl Handoff {
             .unwrap_or_else(PoisonError::into_inner);
         if state.is_filled() {
             std::mem::swap(&mut state.batch, batch);
+            state.begun = false;
             self.taken.notify_all();
             return Taken::Batch { position: state.position.clone(), format: state.format };
         }

@@ -39,7 +39,7 @@ pub struct LiveInput {
 /// What came of waiting for a live input.
 #[derive(Debug)]
 pub enum Live {
-    /// The batch holds records, or warnings, or only blank lines were read; all of one file.
+    /// The batch holds records, or warnings, or only blank lines were read, or a followed file was opened; all of one file.
     Records,
     /// Nothing came in time. The batch is empty.
     Idle,
