@@ -662,6 +662,81 @@ fn a_batch_is_of_one_file_however_late_it_is_taken() {
     assert_eq!(files.len(), 3);
 }
 
+/// Follows a log, and prints of each record the position after it and its text, when it is started so.
+fn be_the_follower(path: &Path, saved: &str) -> ! {
+    let saved = serde_json::from_str(saved).unwrap();
+    let mut reader = Reader::new(LiveInput::follow(path, saved, &one_by_one()));
+    loop {
+        let before = reader.records.len();
+        reader.look(LONG);
+        for (_, text) in &reader.records[before..] {
+            println!("kept\t{}\t{text}", serde_json::to_string(&reader.input.position()).unwrap());
+        }
+        assert_eq!(reader.codes(), Vec::<&str>::new());
+    }
+}
+
+#[test]
+fn a_follower_that_is_killed_at_any_point_goes_on_exactly() {
+    const LOG: &str = "QUELL_TEST_LIVE_LOG";
+    const SAVED: &str = "QUELL_TEST_LIVE_SAVED";
+    if let Some(path) = std::env::var_os(LOG) {
+        be_the_follower(Path::new(&path), &std::env::var(SAVED).unwrap());
+    }
+    let mut log = Log::new();
+    let path = log.path();
+    append(&path, line(0) + "\n");
+    // Without a position there is nothing to go on from.
+    let mut first = Reader::follow(&path);
+    first.until(1);
+    let mut saved = serde_json::to_string(&first.input.position()).unwrap();
+    let mut texts = vec![line(0)];
+    drop(first);
+    let count = 1_200;
+    let writer = std::thread::spawn(move || {
+        for number in 1..count {
+            if number % 200 == 0 {
+                log.rotate();
+            }
+            append(&log.path(), line(number) + "\n");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        log
+    });
+    let start = Instant::now();
+    for round in 0u64.. {
+        assert!(start.elapsed() < 2 * LONG, "{} of {count}", texts.len());
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_follower_that_is_killed_at_any_point_goes_on_exactly", "--nocapture"])
+            .envs([(LOG, path.as_os_str()), (SAVED, saved.as_ref())])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let killer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(60 + round * 37 % 200));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        });
+        // A last line that was cut off by the kill was not kept.
+        for text in output.lines().map(Result::unwrap) {
+            let mut parts = text.splitn(3, '\t').skip(1);
+            if let (Some(position), Some(text)) = (parts.next(), parts.next())
+                && text.ends_with("}}")
+            {
+                saved = position.to_owned();
+                texts.push(text.to_owned());
+            }
+        }
+        killer.join().unwrap();
+        if texts.len() >= count {
+            break;
+        }
+    }
+    let _log = writer.join().unwrap();
+    assert_eq!(texts, (0..count).map(line).collect::<Vec<_>>());
+}
+
 /// What happens to a log and its reader.
 #[derive(Clone, Debug)]
 enum Step {
