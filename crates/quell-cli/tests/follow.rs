@@ -120,6 +120,16 @@ fn a_process_that_is_killed_loses_no_alert_and_repeats_none() {
     rules(&rules_at);
     let followed = Followed { logs: &logs, rules: &rules_at, out: &out };
     let (done, mut dice) = (AtomicBool::new(false), Dice(11));
+    // What was rotated away before anybody followed is nobody's: the first process has begun when the first line is written.
+    fs::write(logs.join("log.ndjson"), "").unwrap();
+    let mut first = followed.start();
+    let begun = Instant::now();
+    while !out.join("state").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "no state was saved");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
 
     std::thread::scope(|scope| {
         scope.spawn(|| write_log(&logs, &done));
@@ -154,6 +164,9 @@ fn a_process_that_is_killed_loses_no_alert_and_repeats_none() {
     process.wait().unwrap();
     let found = alerts(&read());
     let missing = expected.keys().filter(|id| !found.contains_key(*id)).count();
+    if let Some(kept) = std::env::var_os("QUELL_KEEP_FOLLOWED") {
+        fs::rename(folder.path(), kept).unwrap();
+    }
     let repeated = found.values().filter(|n| **n > 1).count();
     let foreign = found.keys().filter(|id| !expected.contains_key(*id)).count();
     println!("{kills} kills, {} alerts", expected.len());

@@ -66,6 +66,11 @@ impl Reader {
     /// One look; whether there was something.
     fn look(&mut self, timeout: Duration) -> bool {
         match self.input.next(&mut self.batch, timeout) {
+            // A followed file was opened: only its position is new.
+            Live::Records if self.batch.bytes_read == 0 && self.batch.warnings.is_empty() => {
+                assert!(self.input.position().is_some() && self.batch.records.is_empty());
+                return self.look(timeout);
+            }
             Live::Records => {
                 let records = self.batch.iter().map(|(position, text)| (position, text.to_owned()));
                 self.records.extend(records);
