@@ -1,7 +1,8 @@
 //! quell against the Python implementation of EQL, `eql` on PyPI, on random queries and events where the two dialects agree.
 //!
 //! It needs a Python with that module: `QUELL_EQL_PYTHON` names it, else `python3` is tried. `QUELL_CASES` says how many
-//! cases are run, `QUELL_FIRST_CASE` with which one they begin: a case is made from its number alone.
+//! cases are run, ten queries over the same events a round, and `QUELL_FIRST_ROUND` with which round they begin: a round is
+//! made from its number alone.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -20,7 +21,7 @@ mod random;
 #[path = "reference/shared_dialect.rs"]
 mod shared_dialect;
 
-use quell::{CompileOptions, NoProgress, QueryOptions, ScanOptions, schema};
+use quell::{CompileOptions, NoProgress, Rule, Scan, ScanOptions, schema};
 use random::Dice;
 use serde_json::{Value as Json, json};
 use shared_dialect::{event_query, events, identified, sequence};
@@ -29,8 +30,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::NamedTempFile;
 
-/// The ids of the events of each result, in order; or why there are none.
-type Answer = Result<Vec<Vec<String>>, String>;
+/// The ids of the events of each result, in order.
+type Results = Vec<Vec<String>>;
+/// Or why there are none.
+type Answer = Result<Results, String>;
 
 /// Both implementations.
 struct Both {
@@ -63,82 +66,96 @@ impl Both {
         })
     }
 
-    /// What quell answers, and Python, which thinks meanwhile.
-    fn answers(&mut self, query: &str, events: &[Json]) -> (Answer, Answer) {
-        writeln!(self.questions, "{}", json!({ "query": query, "events": events })).unwrap();
-        let quell = self.quell(query, events);
+    /// What quell answers to each query, and Python, which thinks meanwhile.
+    fn answers(&mut self, queries: &[String], events: &[Json]) -> (Vec<Answer>, Vec<Answer>) {
+        let question = json!({ "queries": queries, "events": events }).to_string() + "\n";
+        self.questions.write_all(question.as_bytes()).unwrap();
+        let quell = self.quell(queries, events).into_iter().map(Ok).collect();
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
-        assert!(line.ends_with('\n'), "python went away over {query}");
-        let mut answer: Json = serde_json::from_str(&line).unwrap();
-        let python = match answer.get("error") {
-            Some(error) => Err(format!("python: {error}")),
-            None => Ok(serde_json::from_value(answer["results"].take()).unwrap()),
+        assert!(line.ends_with('\n'), "python went away over one of {queries:#?}");
+        let answers: Vec<Json> = serde_json::from_str(&line).unwrap();
+        assert_eq!(answers.len(), queries.len());
+        let answer = |answer: &Json| match answer.as_str() {
+            Some(error) => Err(error.to_owned()),
+            None => Ok(serde_json::from_value(answer.clone()).unwrap()),
         };
-        (quell, python)
+        (quell, answers.iter().map(answer).collect())
     }
 
-    fn quell(&self, query: &str, events: &[Json]) -> Answer {
+    fn quell(&self, queries: &[String], events: &[Json]) -> Vec<Results> {
         let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
         std::fs::write(self.file.path(), lines).unwrap();
-        let options = QueryOptions {
-            scan: ScanOptions {
-                threads: 1,
-                input_format: Some("ecs-json".to_owned()),
-                ..ScanOptions::default()
-            },
-            ..QueryOptions::default()
+        let rules = queries.iter().enumerate().map(|(number, query)| {
+            let mut rule = Rule::of_query(query);
+            rule.id = number.to_string();
+            rule
+        });
+        let options = ScanOptions {
+            threads: 1,
+            any_index: true,
+            input_format: Some("ecs-json".to_owned()),
+            ..ScanOptions::default()
         };
-        let compile = CompileOptions::new(schema());
-        let (report, _) = quell::query(query, &compile, &options, &[self.file.path()], &NoProgress)
-            .map_err(|error| format!("quell: {error:?}"))?;
-        if let Some(warning) = report.warnings.kept().iter().next() {
-            return Err(format!("quell: {warning:?}"));
+        let scan = Scan::new(rules.collect(), &CompileOptions::new(schema()), options);
+        if scan.len() != queries.len() {
+            panic!("not all of {queries:#?} run: {:#?}", scan.findings());
         }
-        let ids = |alert: &quell::Alert| {
-            alert.members.iter().map(|member| member.as_ref().unwrap().id.as_str().to_owned()).collect()
-        };
-        Ok(report.alerts.iter().map(ids).collect())
+        let report = scan.run(&[self.file.path()], &NoProgress);
+        assert_eq!(report.warnings.kept().len(), 0, "{:?}", report.warnings.kept().iter().next());
+        let mut results = vec![Results::new(); queries.len()];
+        for alert in &report.alerts {
+            let ids = alert.members.iter().map(|member| member.as_ref().unwrap().id.as_str().to_owned());
+            results[alert.rule.id.parse::<usize>().unwrap()].push(ids.collect());
+        }
+        results
     }
 
-    /// What both answer; panics with the fewest events that show it where they differ.
-    fn agreed(&mut self, query: &str, events: &[Json], case: u64) -> Vec<Vec<String>> {
-        let (quell, python) = self.answers(query, events);
-        if let (Ok(results), true) = (&quell, quell == python) {
-            return results.clone();
+    fn agree(&mut self, cases: u64, most_events: usize, make: fn(&mut Dice) -> String) {
+        const QUERIES: u64 = 10;
+        let rounds = cases.div_ceil(QUERIES);
+        let first = number("QUELL_FIRST_ROUND").unwrap_or(1);
+        let (mut with_results, mut results) = (0, 0);
+        for round in first..first + rounds {
+            let mut dice = Dice::new(round);
+            let queries: Vec<String> = (0..QUERIES).map(|_| make(&mut dice)).collect();
+            let events = events(&mut dice, most_events);
+            let (quell, python) = self.answers(&queries, &events);
+            for ((query, quell), python) in queries.iter().zip(&quell).zip(&python) {
+                if quell != python {
+                    self.show(query, events, round);
+                }
+                let found = quell.as_ref().map_or(0, Vec::len);
+                with_results += u64::from(found > 0);
+                results += found;
+            }
         }
-        let mut events = events.to_vec();
+        let cases = rounds * QUERIES;
+        println!("{cases} cases, {results} results in {with_results} of them, no difference");
+        assert!(
+            cases < 1000 || (with_results > cases / 10 && with_results < cases * 9 / 10),
+            "the cases are one-sided"
+        );
+    }
+
+    /// Panics with the fewest events that show the difference.
+    fn show(&mut self, query: &str, mut events: Vec<Json>, round: u64) -> ! {
+        let queries = [query.to_owned()];
         let mut at = 0;
         while at < events.len() {
             let one = events.remove(at);
-            let (quell, python) = self.answers(query, &events);
-            if quell == python && quell.is_ok() {
+            let (quell, python) = self.answers(&queries, &events);
+            if quell == python {
                 events.insert(at, one);
                 at += 1;
             }
         }
-        let (quell, python) = self.answers(query, &events);
+        let (quell, python) = self.answers(&queries, &events);
         panic!(
-            "case {case} (QUELL_CASES=1 QUELL_FIRST_CASE={case})\n{query}\n{}\nquell:  {quell:?}\npython: {python:?}",
-            events.iter().map(Json::to_string).collect::<Vec<_>>().join("\n")
-        );
-    }
-
-    fn agree(&mut self, cases: u64, most_events: usize, make: fn(&mut Dice) -> String) {
-        let first = number("QUELL_FIRST_CASE").unwrap_or(1);
-        let (mut with_results, mut results) = (0, 0);
-        for case in first..first + cases {
-            let mut dice = Dice::new(case);
-            let query = make(&mut dice);
-            let events = events(&mut dice, most_events);
-            let found = self.agreed(&query, &events, case).len();
-            with_results += u64::from(found > 0);
-            results += found;
-        }
-        println!("{cases} cases, {results} results in {with_results} of them, no difference");
-        assert!(
-            cases < 100 || (with_results > cases / 10 && with_results < cases * 9 / 10),
-            "the cases are one-sided"
+            "QUELL_CASES=1 QUELL_FIRST_ROUND={round}\n{query}\n{}\nquell:  {:?}\npython: {:?}",
+            events.iter().map(Json::to_string).collect::<Vec<_>>().join("\n"),
+            quell[0],
+            python[0]
         );
     }
 }
@@ -208,8 +225,8 @@ fn differences_are_seen() {
         ("parts of seconds", span, acting(&[("a", 0), ("b", 1200)]), true),
     ];
     for (what, query, events, by_quell) in rows {
-        let (quell, python) = both.answers(query, &events);
-        let some = |answer: &Answer| !answer.as_ref().unwrap().is_empty();
+        let (quell, python) = both.answers(&[query.to_owned()], &events);
+        let some = |answers: &[Answer]| !answers[0].as_ref().unwrap().is_empty();
         assert_eq!((some(&quell), some(&python)), (by_quell, !by_quell), "{what}: {quell:?} {python:?}");
     }
 }
