@@ -142,7 +142,8 @@ impl Both {
     fn show(&mut self, query: &str, mut events: Vec<Json>, round: u64) -> ! {
         let queries = [query.to_owned()];
         let mut at = 0;
-        while at < events.len() {
+        // An empty file is warned of.
+        while at < events.len() && events.len() > 1 {
             let one = events.remove(at);
             let (quell, python) = self.answers(&queries, &events);
             if quell == python {
