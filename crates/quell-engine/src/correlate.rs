@@ -264,6 +264,8 @@ mod tests {
             series: series.map(|(origin, number)| Series { origin, number }),
             member: "m".into(),
             captures: Box::default(),
+            facts: None,
+            aliased: None,
             record: RecordRef { source: 0, position, text: RecordText::Reread(1) },
         }
     }

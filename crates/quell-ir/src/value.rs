@@ -14,7 +14,7 @@ pub enum Case {
 }
 
 /// A constant of a query. Equality and hash are by kind and content (floats by their bits).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Value {
     /// `null`
     Null,
