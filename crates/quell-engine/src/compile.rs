@@ -95,6 +95,7 @@ pub struct Engine {
     pub(crate) fact_reads: Reads,
     /// The number of the first hidden step.
     first_fact: usize,
+    sources: Vec<EventFilter>,
     fields: FieldSet,
     subtrees: Vec<bool>,
 }
@@ -272,6 +273,12 @@ impl Engine {
         }
         let source = hidden.checked_sub(1).and_then(|source| u32::try_from(source).ok());
         Some(source.map_or(Fact::Creation, Fact::Source))
+    }
+
+    /// The filter of a source of lineage, by its number in [`Fact::Source`].
+    #[must_use]
+    pub fn source(&self, number: u32) -> Option<&EventFilter> {
+        self.sources.get(number as usize)
     }
 
     /// What is left to decide of hits on that step of that rule, or on a hidden step, if matching does not decide all.
@@ -671,6 +678,7 @@ impl<'o> Compiler<'o> {
             limit: self.options.limit,
             fact_reads,
             first_fact,
+            sources: self.source_filters,
             fields: self.fields,
             subtrees: self.subtrees,
         }

@@ -231,6 +231,16 @@ impl Lineage {
         self.get(entity).is_some_and(since)
     }
 
+    /// Gives sources the numbers that they have in another rule set ([`Engine::source`]), and forgets those without one.
+    pub fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) {
+        for Heard { process, .. } in self.processes.values_mut() {
+            process.sources =
+                process.sources.iter().filter_map(|(n, since)| Some((number(*n)?, *since))).collect();
+            process.inherited = process.inherited.iter().filter_map(|n| number(*n)).collect();
+            process.inherited.sort_unstable();
+        }
+    }
+
     /// How many processes are known.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -465,6 +475,19 @@ mod tests {
             assert_eq!(known.evict_oldest(9), 2);
             assert!(known.is_empty());
         }
+    }
+
+    #[test]
+    fn another_rule_set_has_other_numbers() {
+        let mut known = lineage(&[Source(1, "a"), Created(2, "b", "a")]);
+        known.source(1, 2, &"a".into());
+        known.creation(3, &"c".into(), Some(&"a".into()));
+        known.renumber(|n| (n == 0).then_some(7));
+        let holds = |relation, n, entity: &str| known.holds(relation, n, 9, &ids(entity)).holds;
+        assert!(holds(Event, 7, "a") && holds(Descendant, 7, "b") && holds(Descendant, 7, "c"));
+        assert!(
+            (0..7).all(|n| !holds(Event, n, "a") && !holds(Descendant, n, "b") && !holds(Descendant, n, "c"))
+        );
     }
 
     #[test]

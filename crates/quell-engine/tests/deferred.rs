@@ -278,6 +278,8 @@ fn lineage_stands_in_any_step() {
     for step in 0..3 {
         assert_eq!(engine.residual(0, step).unwrap().reads_earlier(), step == 1);
     }
+    let Some(source) = engine.source(0) else { panic!("a source was asked for") };
+    assert!(source.category.is_some() && engine.source(1).is_none());
     // One filter, however often it is asked for.
     assert_eq!((engine.fact_of(2), engine.fact_of(3)), (Some(Fact::Source(0)), None));
 }
@@ -330,6 +332,13 @@ fn filter(condition: Condition) -> EventFilter {
     EventFilter { category: None, condition, span: Span::default() }
 }
 
+fn event_of() -> impl Strategy<Value = Predicate> {
+    keyword(Scope::Event).prop_map(|predicate| Predicate::Lineage {
+        relation: Relation::Event,
+        filter: Box::new(filter(Condition::leaf(predicate, Span::default()))),
+    })
+}
+
 fn predicate() -> impl Strategy<Value = Predicate> {
     let leaf = |predicate| Condition::leaf(predicate, Span::default());
     let step = Scope::Step(0);
@@ -342,6 +351,7 @@ fn predicate() -> impl Strategy<Value = Predicate> {
         keyword(Scope::Element(0)),
         (field(Scope::Element(0)), field(step.clone())).prop_map(|(own, other)| equal(own, other)),
         (field(Scope::Element(0)), field(Scope::Event)).prop_map(|(own, other)| equal(own, other)),
+        event_of(),
     ];
     prop_oneof![
         4 => keyword(Scope::Event),
@@ -350,7 +360,7 @@ fn predicate() -> impl Strategy<Value = Predicate> {
         1 => field(step.clone()).prop_map(Predicate::Exists),
         3 => (field(Scope::Event), field(step)).prop_map(|(own, other)| equal(own, other)),
         2 => (array, inner.clone()).prop_map(move |(field, predicate)| Predicate::Object { field, condition: Box::new(leaf(predicate)) }),
-        2 => keyword(Scope::Event).prop_map(move |predicate| Predicate::Lineage { relation: Relation::Event, filter: Box::new(filter(leaf(predicate))) }),
+        2 => event_of(),
     ]
 }
 
