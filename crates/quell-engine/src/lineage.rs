@@ -506,6 +506,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
         /// With every creation seen, descendants are those that python EQL's sets have: a process joins when it is created
         /// by a source or a member.
         #[test]

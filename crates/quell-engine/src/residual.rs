@@ -287,10 +287,7 @@ impl Residual {
     /// Whether the answer depends on the events of earlier steps, not on lineage alone.
     #[must_use]
     pub fn reads_earlier(&self) -> bool {
-        let mut reads = false;
-        let mut read = |field: &FieldRef, _| reads |= matches!(field.scope, Scope::Step(_));
-        self.deferred.iter().for_each(|predicate| each_read(predicate, &mut read));
-        reads
+        !self.earlier.is_empty()
     }
 
     /// What an event that was matched says; `ask` runs a program on it.
