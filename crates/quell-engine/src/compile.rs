@@ -1,21 +1,27 @@
 //! Compiling a set of rules: predicates interned across rules, gates, witnesses, flat conditions.
 
 use crate::gate::{Discriminators, Gate};
+use crate::hit::Hit;
 use crate::index_patterns::{IndexPatterns, PatternListId};
 use crate::join_key::KeyField;
+use crate::lineage::{Fact, Lineage, ProcessSlots};
 use crate::matcher::Matcher;
-use crate::object::{ObjectPlans, ObjectPlansBuilder, wants_objects};
+use crate::object::{ObjectPlans, ObjectPlansBuilder, each_read, wants_objects};
 use crate::program::Program;
+use crate::residual::{CaptureField, Captured, Residual, each_lineage, keep, possible};
 use crate::saved;
 use crate::sequence::SequencePlan;
 use crate::text_index::{TextIndex, TextIndexBuilder};
 use crate::truth::PredicateId;
 use crate::witness;
 use quell_event::{FieldSet, Slot};
+use quell_ir::eval::Outcome;
 use quell_ir::expr::CompareOp;
 use quell_ir::function::compare::is_plain_text;
-use quell_ir::logic::{JoinKey, Pipe, Sharding};
-use quell_ir::{Case, Condition, EventFilter, FieldRef, FieldType, Logic, Predicate, Query, Scope, Value};
+use quell_ir::logic::{Category, JoinKey, Pipe, Sharding};
+use quell_ir::{
+    Case, Condition, EventFilter, FieldRef, FieldType, Logic, Predicate, Query, Scope, Span, Value,
+};
 use quell_rules::Rule;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -88,6 +94,11 @@ pub struct Engine {
     pub(crate) limit: Option<ResultLimit>,
     /// The place of each rule in the order of their ids.
     ranks: Vec<u32>,
+    /// What hits of hidden steps are made of.
+    pub(crate) fact_reads: Reads,
+    /// The number of the first hidden step.
+    first_fact: usize,
+    sources: Vec<EventFilter>,
     fields: FieldSet,
     subtrees: Vec<bool>,
 }
@@ -100,6 +111,14 @@ pub(crate) struct CompiledRule {
     pub(crate) sharding: Sharding,
     /// A hash of what its query means.
     pub(crate) meaning: String,
+    pub(crate) reads: Reads,
+    /// The number of its first step.
+    first_step: usize,
+}
+
+/// What every hit of a rule is made of.
+#[derive(Debug)]
+pub(crate) struct Reads {
     pub(crate) time: Slot,
     pub(crate) tiebreaker: Option<Slot>,
     /// What stages after matching read.
@@ -124,16 +143,23 @@ impl Join {
     }
 }
 
-/// One condition that events are tested for: an event rule has one.
+/// One condition that events are tested for: an event rule has one. Hidden steps, which tell facts of lineage, stand behind
+/// those of all rules.
 #[derive(Debug)]
 pub(crate) struct Step {
+    /// The rule; of a hidden step the number of rules and which hidden step it is, added up.
     pub(crate) rule: u32,
     pub(crate) number: u16,
     /// What its join keys are made of; none for an event rule, empty for a sequence without keys.
     pub(crate) keys: Option<Box<[KeyField]>>,
     pub(crate) gate: Gate,
     pub(crate) index: Option<PatternListId>,
+    /// True wherever the condition could be.
     pub(crate) program: Program,
+    /// What is left to decide. A hidden step has one always.
+    pub(crate) residual: Option<Residual>,
+    /// What later steps read of its event.
+    pub(crate) aliased: Box<[CaptureField]>,
 }
 
 /// The steps of one gate, and what has to be asked to find those that an event may satisfy.
@@ -242,9 +268,14 @@ impl Engine {
         self.rules.get(number as usize).map(|compiled| &compiled.rule)
     }
 
-    /// The place of a rule in the order of ids, from 1: so detections of one time come. What is no rule comes first.
+    /// The place of a rule in the order of ids: so detections of one time come. Facts come before them, in the order of their
+    /// numbers: those that are asked for within others first.
     pub(crate) fn rank(&self, number: u32) -> u32 {
-        self.ranks.get(number as usize).copied().unwrap_or(0)
+        let facts = self.steps.len().saturating_sub(self.first_fact);
+        match self.ranks.get(number as usize) {
+            Some(rank) => rank.saturating_add(u32::try_from(facts).unwrap_or(u32::MAX)),
+            None => number.saturating_sub(u32::try_from(self.rules.len()).unwrap_or(u32::MAX)),
+        }
     }
 
     /// Whether each hit of that rule is a detection for itself, whatever came before or comes later.
@@ -252,7 +283,64 @@ impl Engine {
     pub fn is_immediate(&self, number: u32) -> bool {
         let rule = self.rules.get(number as usize);
         self.limit.is_none()
+            && self.residual(number, 0).is_none()
             && rule.is_some_and(|rule| matches!(rule.join, Join::Event) && rule.pipes.is_empty())
+    }
+
+    /// What a hit of that rule number says, if it is a fact of lineage and no hit of a rule. Such numbers follow those of the
+    /// rules: first the creation of processes, then the sources, those that are asked for within another before it.
+    #[must_use]
+    pub fn fact_of(&self, rule: u32) -> Option<Fact> {
+        let hidden = (rule as usize).checked_sub(self.rules.len())?;
+        if hidden >= self.steps.len() - self.first_fact {
+            return None;
+        }
+        let source = hidden.checked_sub(1).and_then(|source| u32::try_from(source).ok());
+        Some(source.map_or(Fact::Creation, Fact::Source))
+    }
+
+    /// The number that hits of a fact carry, if this rule set asks for it.
+    pub(crate) fn number_of(&self, fact: Fact) -> Option<u32> {
+        let first = u32::try_from(self.rules.len()).ok()?;
+        let number = match fact {
+            Fact::Creation => first,
+            Fact::Source(source) => first.checked_add(1)?.checked_add(source)?,
+        };
+        self.fact_of(number).map(|_| number)
+    }
+
+    /// The filter of a source of lineage, by its number in [`Fact::Source`].
+    #[must_use]
+    pub fn source(&self, number: u32) -> Option<&EventFilter> {
+        self.sources.get(number as usize)
+    }
+
+    /// What is left to decide of hits on that step of that rule, or on a hidden step, if matching does not decide all.
+    #[must_use]
+    pub fn residual(&self, rule: u32, step: u16) -> Option<&Residual> {
+        let at = match self.rules.get(rule as usize) {
+            Some(compiled) => compiled.first_step + usize::from(step),
+            None => self.first_fact + (rule as usize).checked_sub(self.rules.len())?,
+        };
+        self.steps.get(at).filter(|found| (found.rule, found.number) == (rule, step))?.residual.as_ref()
+    }
+
+    /// Whether a hit satisfies its step's condition, given the events of earlier steps ([`Hit::aliased`], by the steps'
+    /// numbers) and the lineage of processes up to the time of the hit, facts of that very time included.
+    pub fn decide<'h>(
+        &'h self,
+        hit: &'h Hit,
+        earlier: &dyn Fn(u16) -> Option<&'h [Captured]>,
+        lineage: &Lineage,
+    ) -> Outcome {
+        let plain = |holds| Outcome { holds, cut: false };
+        let Some(residual) = self.residual(hit.rule, hit.step) else { return plain(true) };
+        let Some(facts) = &hit.facts else { return plain(false) };
+        residual.holds(facts, earlier, &|relation, source| match facts.process() {
+            // What has no time comes last.
+            Some(process) => lineage.holds(relation, source, hit.time.unwrap_or(i64::MAX), process),
+            None => plain(false),
+        })
     }
 
     /// How the correlation of that rule's hits can be split.
@@ -282,32 +370,31 @@ impl Engine {
 
 /// What a query needs that the engine does not have yet.
 fn missing_part_of(query: &Query) -> Option<&'static str> {
-    query.filters().into_iter().find_map(|(filter, _)| missing_part(&filter.condition))
+    query.filters().into_iter().find_map(|(filter, _)| missing_part(&filter.condition, false))
 }
 
-/// What a condition needs that the engine does not have yet.
-fn missing_part(condition: &Condition) -> Option<&'static str> {
+/// What a condition needs that the engine does not have yet. `in_lineage`: it is that of a filter of lineage.
+fn missing_part(condition: &Condition, in_lineage: bool) -> Option<&'static str> {
     let mut missing = None;
     condition.each_leaf(&mut |leaf| {
         let found = match &leaf.predicate {
-            Predicate::Lineage { .. } => {
-                Some("lineage (`descendant of`, `child of`, `event of`) does not run yet")
-            }
+            Predicate::Lineage { filter, .. } => missing_part(&filter.condition, true),
             Predicate::AnyField { .. } => Some("tests on any field do not run yet"),
             Predicate::FieldNames { .. } => Some("tests on patterns of field names do not run yet"),
             Predicate::Text { .. } => Some("terms of analysed text do not run yet"),
-            Predicate::Object { condition, .. } => missing_part(condition),
+            Predicate::Object { condition, .. } => missing_part(condition, in_lineage),
             _ => None,
         };
-        let found = found.or_else(|| {
-            leaf.predicate.is_deferred().then_some("tests on the event of another step do not run yet")
-        });
-        missing = missing.or(found);
+        let mut earlier = false;
+        leaf.predicate.each_field(&mut |field| earlier |= matches!(field.scope, Scope::Step(_)));
+        let earlier = (in_lineage && earlier)
+            .then_some("tests on the event of another step within lineage do not run yet");
+        missing = missing.or(found).or(earlier);
     });
     missing
 }
 
-struct Compiler<'o> {
+pub(crate) struct Compiler<'o> {
     options: &'o EngineOptions,
     fields: FieldSet,
     subtrees: Vec<bool>,
@@ -322,6 +409,23 @@ struct Compiler<'o> {
     steps: Vec<Step>,
     partitions: BTreeMap<Vec<u64>, Partition>,
     member: MemberSlots,
+    sources: FxHashMap<EventFilter, u32>,
+    /// The filters of lineage, by their numbers.
+    source_filters: Vec<EventFilter>,
+}
+
+/// Where a step stands and what holds for all steps of its rule.
+#[derive(Clone, Copy)]
+struct Place<'r> {
+    rule: u32,
+    number: u16,
+    /// The systems that the rule is for.
+    systems: &'r [String],
+    index: Option<PatternListId>,
+    /// By step, what is kept of the events that later steps read.
+    aliased: &'r [Vec<CaptureField>],
+    /// Which ids of processes are kept in any case.
+    process: Option<ProcessSlots>,
 }
 
 impl<'o> Compiler<'o> {
@@ -350,13 +454,15 @@ impl<'o> Compiler<'o> {
             steps: Vec::new(),
             partitions: BTreeMap::new(),
             member,
+            sources: FxHashMap::default(),
+            source_filters: Vec::new(),
         }
     }
 
     fn add(&mut self, rule: Arc<Rule>, query: Query) {
-        let sharding = query.sharding();
+        let sharding = sharding(&query);
         let meaning = saved::meaning(&query, &suppressed_by(&rule).collect::<Vec<_>>());
-        let (join, steps) = match query.logic {
+        let (mut join, steps) = match query.logic {
             Logic::Event(filter) => (Join::Event, vec![(filter, None)]),
             Logic::Sequence(sequence) => {
                 let plan = SequencePlan::new(&sequence);
@@ -372,39 +478,74 @@ impl<'o> Compiler<'o> {
             Some(patterns) if !self.options.any_index => Some(self.index.intern(patterns, &mut self.fields)),
             _ => None,
         };
+        let first_step = self.steps.len();
+        let aliased = self.aliased(steps.iter().map(|(filter, _)| filter));
+        // A set of 2^32 rules would not fit in memory.
+        let of_rule = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+        let (systems, aliased) = (&*rule.os_list, &*aliased);
         for (number, (filter, by)) in (0..).zip(steps) {
-            self.add_step(&rule, number, filter, by, index);
+            self.add_step(
+                Place { rule: of_rule, number, systems, index, aliased, process: None },
+                filter,
+                by,
+            );
+        }
+        if let Join::Sequence(plan) = &mut join {
+            for step in self.steps.iter().skip(first_step) {
+                plan.tie(step.number, step.residual.as_ref().map_or(&[], Residual::ties));
+            }
         }
         let overrides = &rule.overrides;
-        let time = overrides.timestamp_field.as_deref().or(self.options.timestamp_field.as_deref());
         let tiebreaker = overrides.tiebreaker.as_deref().or(self.options.tiebreaker_field.as_deref());
-        let time = self.fields.intern(time.unwrap_or("@timestamp"));
-        let tiebreaker = tiebreaker.map(|field| self.fields.intern(field));
-        let captures = suppressed_by(&rule).map(|field| self.fields.intern(field)).collect();
+        let reads = Reads {
+            time: self.time(overrides.timestamp_field.as_deref()),
+            tiebreaker: tiebreaker.map(|field| self.fields.intern(field)),
+            captures: suppressed_by(&rule).map(|field| self.fields.intern(field)).collect(),
+        };
         self.rules.push(CompiledRule {
             rule,
             pipes: query.pipes,
             join,
             sharding,
             meaning,
-            time,
-            tiebreaker,
-            captures,
+            reads,
+            first_step,
         });
     }
 
-    /// Adds a step of the rule that is being added.
-    fn add_step(
+    /// The field of an event's time, for a rule that names one or for all.
+    fn time(&mut self, own: Option<&str>) -> Slot {
+        self.fields.intern(own.or(self.options.timestamp_field.as_deref()).unwrap_or("@timestamp"))
+    }
+
+    /// By step, what is kept of the events that later steps read.
+    fn aliased<'f>(
         &mut self,
-        rule: &Rule,
-        number: u16,
-        filter: EventFilter,
-        by: Option<Vec<JoinKey>>,
-        index: Option<PatternListId>,
-    ) {
-        let mut conjuncts = conjuncts(rule, filter);
+        filters: impl ExactSizeIterator<Item = &'f EventFilter>,
+    ) -> Vec<Vec<CaptureField>> {
+        let mut aliased = vec![Vec::new(); filters.len()];
+        for (number, filter) in filters.enumerate() {
+            filter.condition.each_leaf(&mut |leaf| {
+                each_read(&leaf.predicate, &mut |field, objects| {
+                    if let Scope::Step(step) = field.scope
+                        && usize::from(step) < number
+                        && let Some(kept) = aliased.get_mut(usize::from(step))
+                    {
+                        keep(kept, &field.path, self.slot(field, objects), objects);
+                    }
+                });
+            });
+        }
+        aliased
+    }
+
+    /// Adds a step of the rule that is being added, or a hidden one.
+    fn add_step(&mut self, place: Place<'_>, filter: EventFilter, by: Option<Vec<JoinKey>>) {
+        let Place { rule, number, systems, index, aliased, process } = place;
+        let mut conjuncts = conjuncts(systems, filter);
         let gate = self.discriminators.gate(&mut conjuncts, &mut self.fields);
-        let condition = Condition::all(conjuncts);
+        let residual = Residual::new(&conjuncts, self, aliased, process);
+        let condition = possible(&Condition::all(conjuncts));
         let program = Program::new(&condition, &mut |predicate| self.intern(predicate));
         let witnesses = witness::of(&condition, &mut |predicate| self.intern(predicate));
         let step = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
@@ -417,9 +558,43 @@ impl<'o> Compiler<'o> {
             optional: key.optional,
         };
         let keys = by.map(|by| by.iter().map(key).collect());
-        // A set of 2^32 rules would not fit in memory.
-        let rule = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
-        self.steps.push(Step { rule, number, keys, gate, index, program });
+        let aliased = aliased.get(usize::from(number)).cloned().unwrap_or_default().into();
+        self.steps.push(Step { rule, number, keys, gate, index, program, residual, aliased });
+    }
+
+    /// The number of a filter of lineage. Those that it asks for itself have lower ones.
+    pub(crate) fn source(&mut self, filter: &EventFilter) -> u32 {
+        if let Some(number) = self.sources.get(filter) {
+            return *number;
+        }
+        each_lineage(&filter.condition, &mut |inner| _ = self.source(inner));
+        let number = u32::try_from(self.source_filters.len()).unwrap_or(u32::MAX);
+        self.source_filters.push(filter.clone());
+        self.sources.insert(filter.clone(), number);
+        number
+    }
+
+    pub(crate) fn process_slots(&mut self, ancestry: bool) -> ProcessSlots {
+        ProcessSlots {
+            entity: self.fields.intern("process.entity_id"),
+            parent: self.fields.intern("process.parent.entity_id"),
+            ancestry: ancestry.then(|| self.fields.intern("process.Ext.ancestry")),
+        }
+    }
+
+    /// Adds the hidden steps, if any rule asks for lineage. They look at every event, whatever the rule's index patterns and
+    /// systems: a process and its ancestors are of one host.
+    fn add_facts(&mut self) {
+        if self.source_filters.is_empty() {
+            return;
+        }
+        let process = Some(self.process_slots(false));
+        let filters = std::iter::once(creation()).chain(self.source_filters.clone());
+        for (hidden, filter) in filters.enumerate() {
+            let rule = u32::try_from(self.rules.len() + hidden).unwrap_or(u32::MAX);
+            let place = Place { rule, number: 0, systems: &[], index: None, aliased: &[], process };
+            self.add_step(place, filter, None);
+        }
     }
 
     /// Enters a step into the partition of its gate.
@@ -446,7 +621,7 @@ impl<'o> Compiler<'o> {
         }
     }
 
-    fn intern(&mut self, predicate: &Predicate) -> PredicateId {
+    pub(crate) fn intern(&mut self, predicate: &Predicate) -> PredicateId {
         if let Some(id) = self.interned.get(predicate) {
             return *id;
         }
@@ -499,25 +674,14 @@ impl<'o> Compiler<'o> {
     /// The event's fields that a predicate reads, also from within object scopes.
     fn slots(&mut self, predicate: &Predicate) -> Vec<Slot> {
         let mut slots = Vec::new();
-        self.collect_slots(predicate, &mut slots);
-        slots.sort_unstable();
-        slots.dedup();
-        slots
-    }
-
-    fn collect_slots(&mut self, predicate: &Predicate, slots: &mut Vec<Slot>) {
-        let objects = wants_objects(predicate);
-        let mut read = |field: &FieldRef| {
+        each_read(predicate, &mut |field, objects| {
             if field.scope == Scope::Event {
                 slots.push(self.slot(field, objects));
             }
-        };
-        if let Predicate::Object { field, condition } = predicate {
-            read(field);
-            condition.each_leaf(&mut |leaf| self.collect_slots(&leaf.predicate, slots));
-        } else {
-            predicate.each_field(&mut read);
-        }
+        });
+        slots.sort_unstable();
+        slots.dedup();
+        slots
     }
 
     fn text(&mut self, field: &FieldRef, add: impl FnOnce(&mut TextIndexBuilder)) -> How {
@@ -533,7 +697,7 @@ impl<'o> Compiler<'o> {
         How::Text(at)
     }
 
-    fn slot(&mut self, field: &FieldRef, subtree: bool) -> Slot {
+    pub(crate) fn slot(&mut self, field: &FieldRef, subtree: bool) -> Slot {
         let slot = self.fields.intern(&field.path);
         if self.subtrees.len() <= slot.index() {
             self.subtrees.resize(slot.index() + 1, false);
@@ -544,7 +708,10 @@ impl<'o> Compiler<'o> {
         slot
     }
 
-    fn finish(self) -> Engine {
+    fn finish(mut self) -> Engine {
+        let first_fact = self.steps.len();
+        self.add_facts();
+        let fact_reads = Reads { time: self.time(None), tiebreaker: None, captures: Vec::new() };
         let text = self.text.into_iter().map(|(slot, builder)| TextField { slot, index: builder.build() });
         let mut by_id: Vec<(&str, usize)> =
             self.rules.iter().enumerate().map(|(number, rule)| (rule.rule.id.as_str(), number)).collect();
@@ -567,6 +734,9 @@ impl<'o> Compiler<'o> {
             objects: self.objects.build(),
             member: self.member,
             limit: self.options.limit,
+            fact_reads,
+            first_fact,
+            sources: self.source_filters,
             fields: self.fields,
             subtrees: self.subtrees,
         }
@@ -579,10 +749,34 @@ fn suppressed_by(rule: &Rule) -> impl Iterator<Item = &str> {
     fields.and_then(|fields| fields.as_array()).into_iter().flatten().filter_map(|field| field.as_str())
 }
 
+/// How the correlation of a query's hits can be split. What asks for lineage needs the facts of every process.
+fn sharding(query: &Query) -> Sharding {
+    let mut lineage = false;
+    for (filter, _) in query.filters() {
+        each_lineage(&filter.condition, &mut |_| lineage = true);
+    }
+    if lineage { Sharding::SingleLane } else { query.sharding() }
+}
+
+/// The events that say that a process was created.
+fn creation() -> EventFilter {
+    let keyword = |path: &str| FieldRef::event(path, FieldType::Keyword);
+    let start = Predicate::Keyword {
+        field: keyword("event.type"),
+        values: vec!["start".into()],
+        case: Case::Sensitive,
+    };
+    EventFilter {
+        category: Some(Category { field: keyword("event.category"), value: "process".into() }),
+        condition: Condition::leaf(start, Span::default()),
+        span: Span::default(),
+    }
+}
+
 /// What must hold of an event, part by part: its system, its category, the condition.
 ///
 /// An Endpoint rule's `os_list` is the systems that it is installed on; an event that names no system may be from any.
-fn conjuncts(rule: &Rule, filter: EventFilter) -> Vec<Condition> {
+fn conjuncts(systems: &[String], filter: EventFilter) -> Vec<Condition> {
     let equals = |field: FieldRef, values: Vec<Arc<str>>| {
         Condition::leaf(Predicate::Keyword { field, values, case: Case::Sensitive }, filter.span)
     };
@@ -590,9 +784,9 @@ fn conjuncts(rule: &Rule, filter: EventFilter) -> Vec<Condition> {
     if let Some(category) = filter.category {
         conjuncts.push(equals(category.field, vec![category.value]));
     }
-    if !rule.os_list.is_empty() {
+    if !systems.is_empty() {
         let field = FieldRef::event("host.os.type", FieldType::Keyword);
-        let mut systems: Vec<Arc<str>> = rule.os_list.iter().map(|name| name.as_str().into()).collect();
+        let mut systems: Vec<Arc<str>> = systems.iter().map(|name| name.as_str().into()).collect();
         systems.sort_unstable();
         systems.dedup();
         let absent = Condition::leaf(Predicate::Exists(field.clone()), filter.span).negate();

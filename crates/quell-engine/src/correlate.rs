@@ -9,8 +9,10 @@
 //! files, whose hits are sorted first, and streams, whose hits wait a while for late ones.
 
 use crate::compile::{CompiledRule, Engine, Join};
-use crate::hit::{Hit, MemberId, Tiebreaker};
+use crate::hit::{Hit, MemberId, Tiebreaker, aliased_bytes};
+use crate::lineage::Lineage;
 use crate::pipes::Pipes;
+use crate::residual::Captured;
 use crate::sample::SampleState;
 use crate::sequence::{Around, SequenceState, milliseconds};
 use crate::trace::{NoTrace, Trace};
@@ -18,6 +20,7 @@ use quell_event::{RecordRef, RecordText};
 use quell_ir::Value;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,6 +47,8 @@ pub struct Member {
     pub time: Option<i64>,
     /// The values of the fields that later stages read.
     pub captures: Box<[Vec<Value>]>,
+    /// What later steps read of it, if they read any of it.
+    pub(crate) aliased: Option<Arc<[Captured]>>,
     /// How to have its record again.
     pub record: RecordRef,
 }
@@ -55,6 +60,7 @@ impl Member {
             id: hit.member.repeated(n),
             time: hit.time,
             captures: hit.captures.clone(),
+            aliased: hit.aliased.clone(),
             record: hit.record.clone(),
         }
     }
@@ -63,7 +69,7 @@ impl Member {
     pub(crate) fn bytes(&self) -> usize {
         let text = if let RecordText::Owned(text) = &self.record.text { text.len() } else { 0 };
         let captured = self.captures.iter().map(|values| crate::join_key::bytes(values)).sum::<usize>();
-        size_of::<Member>() + self.id.as_str().len() + text + captured
+        size_of::<Member>() + self.id.as_str().len() + text + captured + aliased_bytes(&self.aliased)
     }
 }
 
@@ -103,6 +109,10 @@ pub struct Correlator<'e> {
     pub(crate) rules: Vec<RuleState>,
     /// Hits of one rule whose order their record numbers may still change.
     pub(crate) moment: Vec<Hit>,
+    /// What is known of processes, for rules that ask for their ancestors.
+    pub(crate) lineage: Lineage,
+    /// Tests that a limit cut short.
+    cut: Cell<u64>,
     /// How often each identity came at the present time of the present rule.
     repetitions: Repetitions,
     /// The same of those that were given out at once.
@@ -112,7 +122,11 @@ pub struct Correlator<'e> {
     /// The rules that have an undecided sequence, by the time of the first.
     undecided: BTreeMap<u32, i64>,
     evicted: Vec<u64>,
+    forgotten_processes: u64,
 }
+
+/// About how many bytes are held of a process.
+const PROCESS_BYTES: usize = 400;
 
 /// What a rule has seen.
 #[derive(Debug, Serialize, Deserialize)]
@@ -168,16 +182,24 @@ impl<'e> Correlator<'e> {
             engine,
             rules: engine.rules.iter().map(|rule| RuleState::new(rule, engine)).collect(),
             moment: Vec::new(),
+            lineage: Lineage::default(),
+            cut: Cell::new(0),
             repetitions: Repetitions::default(),
             recent: Recent::default(),
             due: BTreeSet::new(),
             undecided: BTreeMap::new(),
             evicted: vec![0; engine.rules.len()],
+            forgotten_processes: 0,
         }
     }
 
     /// Takes the next hit in the order of [`Engine::order`].
     pub fn push(&mut self, hit: Hit, found: &mut dyn Found, trace: &mut dyn Trace) {
+        if self.engine.fact_of(hit.rule).is_some() {
+            self.flush(found, trace);
+            self.fact(&hit);
+            return;
+        }
         if let Some(last) = self.moment.last() {
             let (same_time, same_rule) = (last.time == hit.time, last.rule == hit.rule);
             if !(same_time && same_rule && last.tiebreaker == hit.tiebreaker) {
@@ -191,6 +213,19 @@ impl<'e> Correlator<'e> {
             }
         }
         self.moment.push(hit);
+    }
+
+    /// Takes what a hit says of processes, if it is a fact; one that comes late is late for later hits alone.
+    pub fn fact(&mut self, hit: &Hit) -> bool {
+        let cut = self.lineage.observe(self.engine, hit).cut;
+        self.cut.set(self.cut.get() + u64::from(cut));
+        self.engine.fact_of(hit.rule).is_some()
+    }
+
+    /// Tests that a limit cut short.
+    #[must_use]
+    pub fn cut(&self) -> u64 {
+        self.cut.get()
     }
 
     /// Takes note that no hit before `time` will come any more.
@@ -230,6 +265,9 @@ impl<'e> Correlator<'e> {
         if !matches!(state.joined, Joined::Event) {
             return false;
         }
+        if !decided(self.engine, &self.lineage, &self.cut, hit, |_| None) {
+            return true;
+        }
         let member = self.recent.member(hit);
         if let Some(detection) = state.pipes.push(Detection::of_event(hit.rule, member)) {
             found.found(detection, false);
@@ -251,7 +289,7 @@ impl<'e> Correlator<'e> {
             Joined::Sequence(state) => state.bytes(),
             Joined::Sample(state) => state.bytes(),
         };
-        self.rules.iter().map(bytes).sum()
+        self.rules.iter().map(bytes).sum::<usize>() + self.lineage.len() * PROCESS_BYTES
     }
 
     /// Drops what has waited longest until no more than `bytes` are held, and counts it: pending sequences, and complete ones that
@@ -261,6 +299,11 @@ impl<'e> Correlator<'e> {
             if let (Join::Sequence(plan), Joined::Sequence(state)) = (&rule.join, &mut state.joined) {
                 state.sweep(plan, now);
             }
+        }
+        // Processes come and go: the half that was heard of last is the half that may still have children.
+        if self.lineage.len() * PROCESS_BYTES > bytes / 2 {
+            let spare = self.lineage.len().saturating_sub(bytes / 4 / PROCESS_BYTES);
+            self.forgotten_processes += self.lineage.evict_oldest(spare) as u64;
         }
         while self.bytes() > bytes {
             let mut times: Vec<i64> = Vec::new();
@@ -314,6 +357,12 @@ impl<'e> Correlator<'e> {
         if let Some(count) = self.evicted.get_mut(place) {
             *count = evicted;
         }
+    }
+
+    /// How many processes were forgotten for want of memory, so that their descendants may not be known as such.
+    #[must_use]
+    pub fn forgotten_processes(&self) -> u64 {
+        self.forgotten_processes
     }
 
     /// Decides what is due before a time; `None` is the end, before which everything is.
@@ -374,26 +423,52 @@ impl<'e> Correlator<'e> {
         let rule = self.engine.rules.get(number as usize);
         let (Some(rule), Some(state)) = (rule, self.rules.get_mut(number as usize)) else { return };
         let member = self.repetitions.member(first);
+        let (engine, lineage, cut) = (self.engine, &self.lineage, &self.cut);
+        let alone = |hit: &Hit| decided(engine, lineage, cut, hit, |_| None);
         match (&rule.join, &mut state.joined) {
             (Join::Event, _) => {
-                if let Some(detection) = state.pipes.push(Detection::of_event(number, member)) {
+                if alone(first)
+                    && let Some(detection) = state.pipes.push(Detection::of_event(number, member))
+                {
                     found.found(detection, false);
                 }
             }
             (Join::Sequence(plan), Joined::Sequence(sequences)) => {
                 let Some(time) = first.time else { return };
                 let (mut due, traced) = (Vec::new(), trace.listens());
-                let mut around = Around { holds: &|_, _| true, trace, traced };
+                let holds = |hit: &Hit, events: &[Arc<Member>]| {
+                    decided(engine, lineage, cut, hit, |step| {
+                        events.get(plan.place_of(step)?).and_then(|event| event.aliased.as_deref())
+                    })
+                };
+                let mut around = Around { holds: &holds, trace, traced };
                 sequences.event(plan, time, hits, &Arc::new(member), &mut around, &mut due);
                 self.due.extend(due.into_iter().map(|due| (due.at, number, due.number)));
                 self.release(number, found);
             }
             (Join::Sample(filters), Joined::Sample(samples)) => {
-                samples.event(*filters, hits, &Arc::new(member));
+                samples.event(*filters, hits.iter().filter(|hit| alone(hit)), &Arc::new(member));
             }
             _ => {}
         }
     }
+}
+
+/// Whether a hit satisfies what was left open when it was matched, given the events before it.
+fn decided<'h>(
+    engine: &'h Engine,
+    lineage: &Lineage,
+    cut: &Cell<u64>,
+    hit: &'h Hit,
+    earlier: impl Fn(u16) -> Option<&'h [Captured]>,
+) -> bool {
+    // Most rules leave nothing open.
+    if hit.facts.is_none() {
+        return true;
+    }
+    let outcome = engine.decide(hit, &earlier, lineage);
+    cut.set(cut.get() + u64::from(outcome.cut));
+    outcome.holds
 }
 
 impl Detection {
@@ -560,6 +635,8 @@ mod tests {
             series: series.map(|(origin, number)| Series { origin, number }),
             member: "m".into(),
             captures: Box::default(),
+            facts: None,
+            aliased: None,
             record: RecordRef { source: 0, position, text: RecordText::Reread(1) },
         }
     }

@@ -1,7 +1,8 @@
 //! Hits: that an event satisfies a step of a rule, and all that later stages need to know of the event.
 
-use crate::compile::{CompiledRule, MemberSlots, Step};
+use crate::compile::{MemberSlots, Reads, Step};
 use crate::join_key::{self, Key};
+use crate::residual::{Captured, Facts, owned};
 use quell_event::{Event, RecordRef, RecordText, Slot};
 use quell_ir::date::date_of;
 use quell_ir::value::Number;
@@ -31,6 +32,12 @@ pub struct Hit {
     pub member: MemberId,
     /// The values of the fields that the rule's later stages read: those that alerts are suppressed by.
     pub captures: Box<[Vec<Value>]>,
+    /// What decides whether the condition holds, where matching could not: see [`Engine::decide`]. None where it did.
+    ///
+    /// [`Engine::decide`]: crate::Engine::decide
+    pub facts: Option<Arc<Facts>>,
+    /// What later steps read of the event, if they read any of it.
+    pub aliased: Option<Arc<[Captured]>>,
     /// How to have the record again.
     pub record: RecordRef,
 }
@@ -41,8 +48,20 @@ impl Hit {
         let text = if let RecordText::Owned(text) = &self.record.text { text.len() } else { 0 };
         let keys = self.keys.iter().map(|key| size_of::<Key>() + join_key::bytes(key)).sum::<usize>();
         let captured = self.captures.iter().map(|values| join_key::bytes(values)).sum::<usize>();
-        size_of::<Hit>() + self.member.as_str().len() + text + keys + captured
+        let facts = self.facts.as_ref().map_or(0, |facts| facts.bytes());
+        size_of::<Hit>()
+            + self.member.as_str().len()
+            + text
+            + keys
+            + captured
+            + facts
+            + aliased_bytes(&self.aliased)
     }
+}
+
+/// About how many bytes is kept of an event for later steps.
+pub(crate) fn aliased_bytes(aliased: &Option<Arc<[Captured]>>) -> usize {
+    aliased.as_deref().into_iter().flatten().map(Captured::bytes).sum()
 }
 
 /// The identity of an event: its `_id`, else its `event.id`, else a hash of its record's text.
@@ -143,33 +162,26 @@ impl EventFacts {
         &self,
         step: &Step,
         keys: Box<[Key]>,
-        compiled: &CompiledRule,
+        facts: Option<Facts>,
+        reads: &Reads,
         event: &mut Event<'_>,
     ) -> Hit {
         let captured = |slot: &Slot| event.values(*slot).iter().filter_map(owned).collect();
-        let captures = compiled.captures.iter().map(captured).collect();
+        let captures = reads.captures.iter().map(captured).collect();
+        let aliased = step.aliased.iter().map(|field| field.captured(event)).collect();
         Hit {
             rule: step.rule,
             step: step.number,
             keys,
-            time: date_of(event.values(compiled.time).first()),
-            tiebreaker: compiled.tiebreaker.and_then(|slot| Tiebreaker::of(event.values(slot).first())),
+            time: date_of(event.values(reads.time).first()),
+            tiebreaker: reads.tiebreaker.and_then(|slot| Tiebreaker::of(event.values(slot).first())),
             series: self.series,
             member: self.member.clone(),
             captures,
+            facts: facts.map(Arc::new),
+            aliased: if step.aliased.is_empty() { None } else { Some(aliased) },
             record: self.record.clone(),
         }
-    }
-}
-
-fn owned(datum: Datum<'_>) -> Option<Value> {
-    match datum {
-        Datum::Null => None,
-        Datum::Boolean(b) => Some(Value::Boolean(b)),
-        Datum::Integer(n) => Some(Value::Integer(n)),
-        Datum::Unsigned(n) => Some(Value::Unsigned(n)),
-        Datum::Float(n) => Some(Value::Float(n)),
-        Datum::Text(text) => Some(Value::Text(text.into())),
     }
 }
 

@@ -69,7 +69,7 @@ fn distinct(field: &KeyField, event: &mut Event<'_>) -> Vec<Value> {
 }
 
 /// The value as a field of that type holds it: equal values are then the same. None for one that it cannot hold.
-fn as_held(value: Datum<'_>, kind: FieldType) -> Option<Value> {
+pub(crate) fn as_held(value: Datum<'_>, kind: FieldType) -> Option<Value> {
     let text = |text: &str| Value::Text(text.into());
     match kind {
         FieldType::Integer | FieldType::Float => value.to_number().and_then(number),
@@ -122,7 +122,7 @@ pub(crate) fn compare_keys(a: &[Value], b: &[Value]) -> Ordering {
 }
 
 /// Null, then booleans, numbers, texts.
-fn compare_values(a: &Value, b: &Value) -> Ordering {
+pub(crate) fn compare_values(a: &Value, b: &Value) -> Ordering {
     let rank = |value: &Value| match value {
         Value::Null => 0,
         Value::Boolean(_) => 1,

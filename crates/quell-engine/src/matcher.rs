@@ -7,13 +7,15 @@ use crate::compile::{Engine, How, Step};
 use crate::gate::Masks;
 use crate::hit::{EventFacts, Hit};
 use crate::index_patterns::IndexCache;
-use crate::join_key;
-use crate::object::{Level, Shared};
+use crate::join_key::{self, Keys};
+use crate::object::{Level, Matched, Shared};
+use crate::program::Program;
+use crate::residual::Facts;
 use crate::stats::MatchStats;
 use crate::text_index::TextScratch;
 use crate::truth::{Marks, PredicateId, Truth};
 use bumpalo::Bump;
-use quell_event::{Event, EventState, RecordRef};
+use quell_event::{Event, EventState, RecordRef, RecordText};
 use quell_ir::date::date_of;
 use quell_ir::eval;
 use rustc_hash::FxHashMap;
@@ -92,7 +94,7 @@ impl<'e> Matcher<'e> {
                 self.stats.other_index += 1;
                 continue;
             }
-            hits.extend(hit(engine, step, &mut facts, event, record, &mut self.stats));
+            hits.extend(hit(step, &mut facts, event, record, &mut self.answers, &mut self.stats));
         }
         // Events are counted, not their hits.
         self.stats.without_time = self.stats.without_time.min(without_time + 1);
@@ -106,37 +108,49 @@ impl<'e> Matcher<'e> {
     }
 }
 
-/// The hit of an event that satisfies a step's condition, unless it has no key for it or no place in time.
+/// The hit of an event that satisfies a step's condition, or may satisfy it, unless it has no key for it or no place in
+/// time.
 #[cold]
 fn hit(
-    engine: &Engine,
     step: &Step,
-    facts: &mut Option<EventFacts>,
+    event_facts: &mut Option<EventFacts>,
     event: &mut Event<'_>,
     record: &mut dyn FnMut() -> RecordRef,
+    answers: &mut Answers<'_>,
     stats: &mut MatchStats,
 ) -> Option<Hit> {
-    let rule = engine.rules.get(step.rule as usize)?;
+    let engine = answers.engine;
+    let rule = engine.rules.get(step.rule as usize);
+    let reads = rule.map_or(&engine.fact_reads, |rule| &rule.reads);
     let keys = match &step.keys {
         Some(fields) => {
             let keys = join_key::keys(fields, event);
             if keys.list.is_empty() {
                 return None;
             }
-            if rule.join.needs_time() && date_of(event.values(rule.time).first()).is_none() {
-                stats.without_time += 1;
-                return None;
-            }
-            stats.keys_cut += u64::from(keys.cut);
-            keys.list
+            keys
         }
-        None => Box::default(),
+        None => Keys::default(),
     };
-    if let Some(count) = stats.hits.get_mut(step.rule as usize) {
-        *count += 1;
+    let mut ask = |program: &Program, event: &mut Event<'_>| program.run(|id| answers.test(id, event));
+    let facts = step.residual.as_ref().map(|residual| residual.facts(event, &mut ask));
+    let has_process = || facts.as_ref().and_then(Facts::process).is_some_and(|ids| ids.entity.is_some());
+    if rule.is_none() && !has_process() {
+        return None; // a fact of no process
     }
-    let facts = facts.get_or_insert_with(|| EventFacts::new(event, &engine.member, record()));
-    Some(facts.hit(step, keys, rule, event))
+    if rule.is_none_or(|rule| rule.join.needs_time()) && date_of(event.values(reads.time).first()).is_none() {
+        stats.without_time += 1;
+        return None;
+    }
+    stats.keys_cut += u64::from(keys.cut);
+    let known = event_facts.get_or_insert_with(|| EventFacts::new(event, &engine.member, record()));
+    let mut hit = known.hit(step, keys.list, facts, reads, event);
+    match stats.hits.get_mut(step.rule as usize) {
+        Some(count) => *count += 1,
+        // Nobody will have the record of a fact again.
+        None => hit.record.text = RecordText::Reread(0),
+    }
+    Some(hit)
 }
 
 /// The steps that events of one combination of gate values may satisfy, merged from their partitions.
@@ -270,15 +284,15 @@ impl<'e> Answers<'e> {
                     event.prepare(*slot);
                 }
                 self.arena.reset();
+                let matched = Matched { event, fields: self.engine.fields() };
                 let shared = Shared {
-                    event,
-                    fields: self.engine.fields(),
+                    root: &matched,
                     plans: &self.engine.objects,
                     arena: &self.arena,
                     buffers: &self.buffers,
                     cut: Cell::new(false),
                 };
-                let outcome = eval::predicate(&test.predicate, &Level::event(&shared), &self.arena);
+                let outcome = eval::predicate(&test.predicate, &Level::root(&shared), &self.arena);
                 self.cut += u64::from(outcome.cut || shared.cut.get());
                 outcome.holds
             }

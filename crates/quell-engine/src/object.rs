@@ -1,12 +1,13 @@
-//! What expressions and object scopes read: the event's fields, and those of the array elements around a test.
+//! What expressions and object scopes read: the fields of events, and those of the array elements around a test.
 //!
 //! An element is projected onto the members that any rule asks of its array, into a buffer that is used again.
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
-use quell_event::{Event, EventState, FieldSet, Projection, ProjectionBuilder, Scalar, Want};
+use quell_event::{Event, EventState, FieldSet, Projection, ProjectionBuilder, Scalar, Slot, Want};
 use quell_ir::eval::Fields;
-use quell_ir::{Datum, FieldRef, FieldType, Predicate, Scope};
+use quell_ir::predicate::Relation;
+use quell_ir::{Datum, EventFilter, FieldRef, FieldType, Predicate, Scope};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 
@@ -100,10 +101,63 @@ struct ObjectPlan {
     projection: Projection,
 }
 
-/// What all levels of a test share.
-pub(crate) struct Shared<'a, 'x> {
+/// Calls `visit` on every field that a predicate reads, also from within object scopes, and says whether its objects are
+/// wanted. Lineage reads none.
+pub(crate) fn each_read<'p>(predicate: &'p Predicate, visit: &mut dyn FnMut(&'p FieldRef, bool)) {
+    if let Predicate::Object { field, condition } = predicate {
+        visit(field, true);
+        condition.each_leaf(&mut |leaf| each_read(&leaf.predicate, visit));
+    } else {
+        let objects = wants_objects(predicate);
+        predicate.each_field(&mut |field| visit(field, objects));
+    }
+}
+
+/// What stands around all elements: the event as it is matched, or what was kept of it and of earlier ones.
+pub(crate) trait Root<'a> {
+    /// The values of a field that are not null.
+    fn scalars(&self, field: &FieldRef, arena: &'a Bump) -> &'a [Datum<'a>];
+
+    /// The JSON texts of a field's objects.
+    fn objects(&self, field: &FieldRef, arena: &'a Bump) -> &'a [&'a str];
+
+    /// Whether the event's process stands in the relation.
+    fn lineage(&self, relation: Relation, filter: &EventFilter) -> bool;
+}
+
+/// The event that is matched. The fields that will be read were prepared before.
+pub(crate) struct Matched<'a, 'x> {
     pub(crate) event: &'a Event<'x>,
     pub(crate) fields: &'a FieldSet,
+}
+
+impl<'a> Root<'a> for Matched<'a, '_> {
+    fn scalars(&self, field: &FieldRef, arena: &'a Bump) -> &'a [Datum<'a>] {
+        let Some(slot) = self.slot(field) else { return &[] };
+        let values = self.event.prepared(slot);
+        BumpVec::from_iter_in(values.iter().filter(|value| !value.is_null()), arena).into_bump_slice()
+    }
+
+    fn objects(&self, field: &FieldRef, arena: &'a Bump) -> &'a [&'a str] {
+        let Some(slot) = self.slot(field) else { return &[] };
+        BumpVec::from_iter_in(self.event.prepared(slot).objects(), arena).into_bump_slice()
+    }
+
+    /// Matching leaves it open: no predicate that is asked here has it.
+    fn lineage(&self, _relation: Relation, _filter: &EventFilter) -> bool {
+        false
+    }
+}
+
+impl Matched<'_, '_> {
+    fn slot(&self, field: &FieldRef) -> Option<Slot> {
+        if field.scope == Scope::Event { self.fields.get(&field.path) } else { None }
+    }
+}
+
+/// What all levels of a test share.
+pub(crate) struct Shared<'a, 'o> {
+    pub(crate) root: &'o dyn Root<'a>,
     pub(crate) plans: &'a ObjectPlans,
     pub(crate) arena: &'a Bump,
     /// Buffers for elements, as many as were ever needed at once.
@@ -112,11 +166,11 @@ pub(crate) struct Shared<'a, 'x> {
     pub(crate) cut: Cell<bool>,
 }
 
-/// The event, or an element within one.
-pub(crate) struct Level<'a, 'x, 'o> {
-    shared: &'o Shared<'a, 'x>,
-    /// The element and the level around it; none for the event itself.
-    element: Option<(Element<'a, 'o>, &'o Level<'a, 'x, 'o>)>,
+/// The root, or an element within one of its arrays.
+pub(crate) struct Level<'a, 'o> {
+    shared: &'o Shared<'a, 'o>,
+    /// The element and the level around it; none for the root itself.
+    element: Option<(Element<'a, 'o>, &'o Level<'a, 'o>)>,
 }
 
 #[derive(Clone, Copy)]
@@ -125,9 +179,9 @@ enum Element<'a, 'o> {
     Object { text: &'a str, members: &'a FieldSet, state: &'o EventState },
 }
 
-impl<'a, 'x, 'o> Level<'a, 'x, 'o> {
-    /// The level of the event. The fields that will be read were prepared before.
-    pub(crate) fn event(shared: &'o Shared<'a, 'x>) -> Self {
+impl<'a, 'o> Level<'a, 'o> {
+    /// The level of the root.
+    pub(crate) fn root(shared: &'o Shared<'a, 'o>) -> Self {
         Level { shared, element: None }
     }
 
@@ -143,11 +197,7 @@ impl<'a, 'x, 'o> Level<'a, 'x, 'o> {
     fn scalars(&self, field: &FieldRef) -> &'a [Datum<'a>] {
         let arena = self.shared.arena;
         let values = match (&field.scope, self.held(field)) {
-            (Scope::Event, _) => {
-                let Some(slot) = self.shared.fields.get(&field.path) else { return &[] };
-                let values = self.shared.event.prepared(slot);
-                BumpVec::from_iter_in(values.iter().filter(|value| !value.is_null()), arena)
-            }
+            (Scope::Event | Scope::Step(_), _) => return self.shared.root.scalars(field, arena),
             (_, Some(Element::Scalar(value))) if field.path.is_empty() => {
                 BumpVec::from_iter_in([value], arena)
             }
@@ -173,10 +223,7 @@ impl<'a, 'x, 'o> Level<'a, 'x, 'o> {
     fn objects(&self, field: &FieldRef) -> &'a [&'a str] {
         let arena = self.shared.arena;
         let objects = match (&field.scope, self.held(field)) {
-            (Scope::Event, _) => {
-                let Some(slot) = self.shared.fields.get(&field.path) else { return &[] };
-                BumpVec::from_iter_in(self.shared.event.prepared(slot).objects(), arena)
-            }
+            (Scope::Event | Scope::Step(_), _) => return self.shared.root.objects(field, arena),
             (_, Some(Element::Object { text, members, state })) => {
                 let Some(slot) = members.get(&field.path) else { return &[] };
                 let objects = state.source.values(slot.index()).filter_map(|value| match value {
@@ -195,9 +242,13 @@ impl<'a, 'x, 'o> Level<'a, 'x, 'o> {
     }
 }
 
-impl<'a> Fields<'a> for Level<'a, '_, '_> {
+impl<'a> Fields<'a> for Level<'a, '_> {
     fn values(&self, field: &FieldRef, _arena: &'a Bump) -> &'a [Datum<'a>] {
         self.scalars(field)
+    }
+
+    fn lineage(&self, relation: Relation, filter: &EventFilter) -> bool {
+        self.shared.root.lineage(relation, filter)
     }
 
     fn any_object(&self, field: &FieldRef, test: &mut dyn FnMut(&dyn Fields<'a>) -> bool) -> bool {

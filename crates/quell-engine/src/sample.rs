@@ -25,7 +25,12 @@ pub(crate) struct SampleState {
 
 impl SampleState {
     /// Takes the hits of one event.
-    pub(crate) fn event(&mut self, filters: usize, hits: &[Hit], member: &Arc<Member>) {
+    pub(crate) fn event<'h>(
+        &mut self,
+        filters: usize,
+        hits: impl Iterator<Item = &'h Hit>,
+        member: &Arc<Member>,
+    ) {
         let number = self.events;
         self.events += 1;
         for hit in hits {

@@ -6,6 +6,7 @@
 use crate::compile::{CompiledRule, Engine};
 use crate::correlate::{Correlator, Recent, RuleState};
 use crate::hit::{Hit, hex};
+use crate::lineage::{Fact, Lineage};
 use quell_ir::Query;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -37,6 +38,9 @@ struct Saving<'a> {
     waiting: Vec<&'a Hit>,
     recent: &'a Recent,
     evicted: &'a [u64],
+    /// What the filters mean by which processes are told apart, in the order of their numbers.
+    sources: Vec<String>,
+    lineage: &'a Lineage,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +50,8 @@ struct Saved {
     waiting: Vec<Hit>,
     recent: Recent,
     evicted: Vec<u64>,
+    sources: Vec<String>,
+    lineage: Lineage,
 }
 
 /// A state that was read.
@@ -71,6 +77,8 @@ impl<'e> Correlator<'e> {
             waiting,
             recent: &self.recent,
             evicted: self.evicted(),
+            sources: self.engine.source_meanings(),
+            lineage: &self.lineage,
         };
         postcard::to_stdvec(&saving).map_err(StateError::Unwritable)
     }
@@ -80,8 +88,9 @@ impl<'e> Correlator<'e> {
     /// # Errors
     /// Where the bytes are no saved state.
     pub fn restore(engine: &'e Engine, bytes: &[u8]) -> Result<Restored<'e>, StateError> {
-        let Saved { rules, states, waiting, recent, evicted } =
-            postcard::from_bytes(bytes).map_err(StateError::Unreadable)?;
+        let saved: Saved = postcard::from_bytes(bytes).map_err(StateError::Unreadable)?;
+        let Saved { rules, states, waiting, recent, evicted, sources, mut lineage } = saved;
+        let old_rules = u32::try_from(rules.len()).unwrap_or(u32::MAX);
         let (mut correlator, mut dropped) = (Correlator::new(engine), Vec::new());
         let mut free: Vec<Option<RuleKey>> = engine.keys().into_iter().map(Some).collect();
         // By the saved rule's number; of two equal rules each goes on from its own state.
@@ -100,7 +109,18 @@ impl<'e> Correlator<'e> {
                 None => dropped.push(key.id),
             }
         }
-        let new = |old: u32| numbers.get(old as usize).copied().flatten();
+        let present = engine.source_meanings();
+        let source = |old: u32| {
+            let meaning = sources.get(old as usize)?;
+            present.iter().position(|other| other == meaning).and_then(|place| u32::try_from(place).ok())
+        };
+        lineage.renumber(source);
+        correlator.lineage = lineage;
+        let new = |old: u32| match old.checked_sub(old_rules) {
+            None => numbers.get(old as usize).copied().flatten(),
+            Some(0) => engine.number_of(Fact::Creation),
+            Some(fact) => engine.number_of(Fact::Source(source(fact - 1)?)),
+        };
         correlator.recent = recent.renumber(new);
         let renumbered = |hit: Hit| Some(Hit { rule: new(hit.rule)?, ..hit });
         let waiting = waiting.into_iter().filter_map(renumbered).collect();
@@ -113,10 +133,18 @@ impl Engine {
         let key = |rule: &CompiledRule| RuleKey { id: rule.rule.id.clone(), meaning: rule.meaning.clone() };
         self.rules.iter().map(key).collect()
     }
+
+    fn source_meanings(&self) -> Vec<String> {
+        (0..).map_while(|number| self.source(number)).map(digest).collect()
+    }
 }
 
 /// A hash of what a query means and of the fields that its hits carry: spans and layout take no part.
 pub(crate) fn meaning(query: &Query, captured: &[&str]) -> String {
+    digest(&(query, captured))
+}
+
+fn digest<T: Hash + ?Sized>(of: &T) -> String {
     struct Content(Sha256);
     impl Hasher for Content {
         fn write(&mut self, bytes: &[u8]) {
@@ -128,7 +156,6 @@ pub(crate) fn meaning(query: &Query, captured: &[&str]) -> String {
         }
     }
     let mut content = Content(Sha256::new());
-    query.hash(&mut content);
-    captured.hash(&mut content);
+    of.hash(&mut content);
     hex(&content.0.finalize(), 16)
 }

@@ -12,8 +12,9 @@
 use crate::correlate::{Detection, Member};
 use crate::hit::Hit;
 use crate::join_key::Key;
+use crate::residual::Tie;
 use crate::trace::{Step, Trace};
-use quell_ir::logic;
+use quell_ir::{Value, logic};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -33,6 +34,9 @@ pub(crate) struct SequencePlan {
     places: usize,
     /// Of each gap, before the first place to behind the last, whether something must not come there.
     watched: Vec<bool>,
+    /// Of each place, what a later step ties to an event up to there: the event's place, and the tie. Sequences that differ in
+    /// it are apart, like those of different keys.
+    ties: Vec<Vec<(usize, Tie)>>,
 }
 
 /// What the hits of a written step are to the sequence.
@@ -63,7 +67,18 @@ impl SequencePlan {
         roles.extend(sequence.until.iter().map(|_| Role::Until));
         let watches = |gap| roles.iter().any(|role| matches!(role, Role::Missing(at) if *at == gap));
         let watched = (0..=places).map(watches).collect();
-        SequencePlan { maxspan, roles, positive, places, watched }
+        SequencePlan { maxspan, roles, positive, places, watched, ties: vec![Vec::new(); places] }
+    }
+
+    /// Notes what a step ties to the events of earlier ones.
+    pub(crate) fn tie(&mut self, step: u16, ties: &[Tie]) {
+        let Some(Role::Places(own)) = self.roles.get(usize::from(step)).cloned() else { return };
+        for tie in ties {
+            let Some(earlier) = self.place_of(tie.step) else { continue };
+            for at in self.ties.iter_mut().take(own.start).skip(earlier) {
+                at.push((earlier, tie.clone()));
+            }
+        }
     }
 
     /// Whether something must not come behind that many steps.
@@ -82,6 +97,18 @@ impl SequencePlan {
             Role::Places(places) => places.end.checked_sub(1),
             Role::Missing(_) | Role::Until => None,
         }
+    }
+
+    /// What later steps tie to the events of a sequence that waits behind a place.
+    fn tied(&self, place: usize, events: &[Arc<Member>]) -> Box<[Vec<Value>]> {
+        let ties = self.ties.get(place).map_or(&[][..], Vec::as_slice);
+        let values = |(at, tie): &(usize, Tie)| {
+            events
+                .get(*at)
+                .and_then(|event| event.aliased.as_deref())
+                .map(|aliased| tie.earlier_keys(aliased))
+        };
+        ties.iter().map(|tie| values(tie).unwrap_or_default()).collect()
     }
 
     /// The events at their steps.
@@ -109,16 +136,80 @@ pub(crate) struct SequenceState {
 #[derive(Debug, Serialize, Deserialize)]
 struct Lane {
     /// By the place of the last event.
-    slots: Vec<Option<Pending>>,
+    slots: Vec<Slot>,
     /// By gap, what must not come there; empty if nothing is watched.
     marks: Vec<Option<Mark>>,
     /// The numbers of complete ones that something behind them can still refute.
     waiting: Vec<u64>,
 }
 
+/// What waits behind one place: one sequence, or one for each value that a later step ties to it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Slot {
+    first: Option<Pending>,
+    more: Vec<Pending>,
+    /// How many there were when those that had waited too long were last forgotten.
+    left: usize,
+}
+
+impl Slot {
+    fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn get(&self, n: usize) -> Option<&Pending> {
+        match n.checked_sub(1) {
+            None => self.first.as_ref(),
+            Some(n) => self.more.get(n),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Pending> {
+        self.first.iter().chain(&self.more)
+    }
+
+    /// Lets one wait, in the place of what was there with the same ties.
+    fn put(&mut self, pending: Pending) -> Option<Pending> {
+        let Some(first) = &mut self.first else {
+            self.first = Some(pending);
+            return None;
+        };
+        match std::iter::once(first).chain(&mut self.more).find(|other| other.tied == pending.tied) {
+            Some(other) => Some(std::mem::replace(other, pending)),
+            None => {
+                self.more.push(pending);
+                None
+            }
+        }
+    }
+
+    /// Takes out the n-th; another takes its number.
+    fn take(&mut self, n: usize) -> Option<Pending> {
+        match n.checked_sub(1) {
+            None => std::mem::replace(&mut self.first, self.more.pop()),
+            Some(n) if n < self.more.len() => Some(self.more.swap_remove(n)),
+            Some(_) => None,
+        }
+    }
+
+    /// Takes out those of whom it holds, and gives each to `out`.
+    fn take_where(&mut self, holds: impl Fn(&Pending) -> bool, mut out: impl FnMut(Pending)) {
+        let mut n = 0;
+        while let Some(pending) = self.get(n) {
+            if holds(pending) {
+                self.take(n).into_iter().for_each(&mut out);
+            } else {
+                n += 1;
+            }
+        }
+    }
+}
+
 /// Events that still wait for others.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Pending {
+    /// The values of its events that later steps are tied to.
+    tied: Box<[Vec<Value>]>,
     /// The time of the first, in nanoseconds.
     began: i64,
     /// The last time before it at which something came that must not, in whole milliseconds.
@@ -139,6 +230,15 @@ impl Mark {
     fn before(self, time: i64) -> Option<i64> {
         if self.latest < time { Some(self.latest) } else { self.earlier }
     }
+}
+
+/// What an event does to what waits.
+enum Moved {
+    /// It does not go with it.
+    Stays,
+    /// It goes with it, but too late.
+    Dropped,
+    On(Pending),
 }
 
 /// A complete sequence.
@@ -234,22 +334,61 @@ impl SequenceState {
         around: &mut Around<'_>,
         due: &mut Vec<Due>,
     ) {
-        let pending = match place.checked_sub(1) {
-            None => self.begin(plan, key, time, hit, member, around),
-            Some(before) => self.go_on(plan, key, before, time, hit, member, around),
+        let Some(before) = place.checked_sub(1) else {
+            if let Some(pending) = self.begin(plan, key, time, hit, member, around) {
+                self.reach(plan, key, place, time, pending, around, due);
+            }
+            return;
         };
-        let Some(pending) = pending else { return };
+        if self.lanes.get(key).and_then(|lane| lane.slots.get(before)).is_none_or(Slot::is_empty) {
+            around.tell(key, time, || Step::Nothing { place, member: Arc::clone(member) });
+            return;
+        }
+        let (mut n, mut unlike) = (0, true);
+        while let Some(moved) = self.go_on(plan, key, before, n, time, hit, member, around) {
+            match moved {
+                Moved::Stays => n += 1,
+                Moved::Dropped => unlike = false,
+                Moved::On(pending) => {
+                    unlike = false;
+                    self.reach(plan, key, place, time, pending, around, due);
+                }
+            }
+        }
+        if unlike {
+            around.tell(key, time, || Step::Unlike { place, member: Arc::clone(member) });
+        }
+    }
+
+    /// A sequence has come to a place.
+    #[allow(clippy::too_many_arguments, reason = "an event at a place of a key is all of these")]
+    fn reach(
+        &mut self,
+        plan: &SequencePlan,
+        key: &Key,
+        place: usize,
+        time: i64,
+        mut pending: Pending,
+        around: &mut Around<'_>,
+        due: &mut Vec<Due>,
+    ) {
         if place + 1 == plan.places {
             self.completed(plan, key, time, pending, around, due);
             return;
         }
         around.tell(key, time, || Step::Reached { place, events: pending.events.clone() });
+        pending.tied = plan.tied(place, &pending.events);
         self.bytes += pending.bytes();
-        let lane = lane(&mut self.lanes, &mut self.bytes, plan, key);
+        let bytes = &mut self.bytes;
+        let lane = lane(&mut self.lanes, bytes, plan, key);
         let Some(slot) = lane.slots.get_mut(place) else { return };
-        if let Some(old) = slot.replace(pending) {
-            self.bytes = self.bytes.saturating_sub(old.bytes());
+        if let Some(old) = slot.put(pending) {
+            *bytes = bytes.saturating_sub(old.bytes());
             around.tell(key, time, || Step::Replaced { place, events: old.events });
+        } else if slot.more.len() > (2 * slot.left).max(64) {
+            let too_long = |pending: &Pending| plan.too_long(pending.began, time);
+            slot.take_where(too_long, |old| *bytes = bytes.saturating_sub(old.bytes()));
+            slot.left = slot.more.len();
         }
     }
 
@@ -270,35 +409,29 @@ impl SequenceState {
         } else {
             None
         };
-        Some(Pending { began: time, lead, refuted: false, events: vec![Arc::clone(member)] })
+        let events = vec![Arc::clone(member)];
+        Some(Pending { tied: Box::default(), began: time, lead, refuted: false, events })
     }
 
-    /// Takes what waits before a place, with the event behind it. It is used up, whatever comes of it.
+    /// Tries the event on the n-th of what waits before a place. What it goes with is used up, whatever comes of it.
     #[allow(clippy::too_many_arguments, reason = "an event at a place of a key is all of these")]
     fn go_on(
         &mut self,
         plan: &SequencePlan,
         key: &Key,
         before: usize,
+        n: usize,
         time: i64,
         hit: &Hit,
         member: &Arc<Member>,
         around: &mut Around<'_>,
-    ) -> Option<Pending> {
-        let Some(lane) = self.lanes.get_mut(key) else {
-            around.tell(key, time, || Step::Nothing { place: before + 1, member: Arc::clone(member) });
-            return None;
-        };
+    ) -> Option<Moved> {
+        let lane = self.lanes.get_mut(key)?;
         let slot = lane.slots.get_mut(before)?;
-        let Some(waiting) = slot else {
-            around.tell(key, time, || Step::Nothing { place: before + 1, member: Arc::clone(member) });
-            return None;
-        };
-        if !(around.holds)(hit, &waiting.events) {
-            around.tell(key, time, || Step::Unlike { place: before + 1, member: Arc::clone(member) });
-            return None;
+        if !(around.holds)(hit, &slot.get(n)?.events) {
+            return Some(Moved::Stays);
         }
-        let mut pending = slot.take()?;
+        let mut pending = slot.take(n)?;
         self.bytes = self.bytes.saturating_sub(pending.bytes());
         let mark = lane.marks.get(before + 1).copied().flatten();
         if lane.is_empty() {
@@ -307,7 +440,7 @@ impl SequenceState {
         }
         if plan.too_long(pending.began, time) {
             around.tell(key, time, || Step::TooLong { place: before + 1, events: pending.events });
-            return None;
+            return Some(Moved::Dropped);
         }
         let last = pending.events.last().and_then(|last| last.time).map_or(i64::MIN, milliseconds);
         let between = mark.and_then(|mark| mark.before(milliseconds(time))).filter(|came| *came > last);
@@ -316,7 +449,7 @@ impl SequenceState {
             pending.refuted = true;
         }
         pending.events.push(Arc::clone(member));
-        Some(pending)
+        Some(Moved::On(pending))
     }
 
     fn completed(
@@ -386,13 +519,17 @@ impl SequenceState {
 
     fn until(&mut self, plan: &SequencePlan, key: &Key, time: i64, hit: &Hit, around: &mut Around<'_>) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
+        let bytes = &mut self.bytes;
         for (place, slot) in lane.slots.iter_mut().enumerate() {
-            if slot.as_ref().is_some_and(|pending| (around.holds)(hit, &pending.events))
-                && let Some(ended) = slot.take()
-            {
-                self.bytes = self.bytes.saturating_sub(ended.bytes());
-                around.tell(key, time, || Step::Ended { place, events: ended.events });
-            }
+            slot.take_where(
+                |pending| (around.holds)(hit, &pending.events),
+                |ended| {
+                    *bytes = bytes.saturating_sub(ended.bytes());
+                    if around.traced {
+                        around.trace.step(key, time, Step::Ended { place, events: ended.events });
+                    }
+                },
+            );
         }
         if lane.is_empty() {
             self.lanes.remove(key);
@@ -457,11 +594,8 @@ impl SequenceState {
             let bytes = &mut self.bytes;
             self.lanes.retain(|key, lane| {
                 for slot in &mut lane.slots {
-                    if slot.as_ref().is_some_and(|pending| plan.too_long(pending.began, now))
-                        && let Some(old) = slot.take()
-                    {
-                        *bytes = bytes.saturating_sub(old.bytes());
-                    }
+                    let too_long = |pending: &Pending| plan.too_long(pending.began, now);
+                    slot.take_where(too_long, |old| *bytes = bytes.saturating_sub(old.bytes()));
                 }
                 for mark in &mut lane.marks {
                     if mark.is_some_and(|mark| mark.latest < oldest) {
@@ -490,7 +624,7 @@ impl SequenceState {
 
     /// The times of the last events of everything pending.
     pub(crate) fn pending_times(&self) -> impl Iterator<Item = i64> {
-        let slots = self.lanes.values().flat_map(|lane| lane.slots.iter().flatten());
+        let slots = self.lanes.values().flat_map(|lane| lane.slots.iter().flat_map(Slot::iter));
         let pending = slots.map(|pending| &pending.events);
         let open = self.complete.iter().filter(|one| matches!(one.verdict, Verdict::Open(_)));
         pending.chain(open.map(|one| &one.events)).filter_map(|events| events.last()?.time)
@@ -511,12 +645,10 @@ impl SequenceState {
             for slot in &mut lane.slots {
                 let old =
                     |pending: &Pending| pending.events.last().is_none_or(|last| last.time <= Some(time));
-                if slot.as_ref().is_some_and(old)
-                    && let Some(old) = slot.take()
-                {
+                slot.take_where(old, |old| {
                     *bytes = bytes.saturating_sub(old.bytes());
                     evicted += 1;
-                }
+                });
             }
             let kept = !lane.is_empty();
             if !kept {
@@ -560,7 +692,7 @@ fn lane<'l>(
         *bytes += lane_bytes(plan, key);
         let gaps = if plan.watched.contains(&true) { plan.places } else { 0 };
         Lane {
-            slots: vec![None; plan.places.saturating_sub(1)],
+            slots: vec![Slot::default(); plan.places.saturating_sub(1)],
             marks: vec![None; gaps],
             waiting: Vec::new(),
         }
@@ -570,7 +702,7 @@ fn lane<'l>(
 impl Lane {
     fn is_empty(&self) -> bool {
         self.waiting.is_empty()
-            && self.slots.iter().all(Option::is_none)
+            && self.slots.iter().all(Slot::is_empty)
             && self.marks.iter().all(Option::is_none)
     }
 }
@@ -586,7 +718,7 @@ fn events_bytes(events: &[Arc<Member>]) -> usize {
 }
 
 fn lane_bytes(plan: &SequencePlan, key: &Key) -> usize {
-    let own = size_of::<Lane>() + size_of::<Key>() + plan.places * size_of::<Option<Pending>>();
+    let own = size_of::<Lane>() + size_of::<Key>() + plan.places * size_of::<Slot>();
     own + crate::join_key::bytes(key)
 }
 

@@ -14,7 +14,7 @@ pub struct MatchStats {
     pub other_index: u64,
     /// Tests that a limit cut short (combinations of elements, derived text), so that they may have missed a match.
     pub cut: u64,
-    /// Events that some sequence would take but for their having no time.
+    /// Events that some sequence, or the lineage of processes, would take but for their having no time.
     pub without_time: u64,
     /// Events that have more join keys for some step than an event takes part with.
     pub keys_cut: u64,

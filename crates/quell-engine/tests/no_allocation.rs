@@ -42,6 +42,9 @@ const ENDPOINT_QUERIES: &[&str] = &[
     r#"process where _arraysearch(process.Ext.frames, $f, $f.module : "zz*" and $f.size > 3)"#,
     "process where _arraysearch(process.Ext.frames, $f, startswith~($f.module, process.name))",
     "process where process.Ext.frames == null",
+    r#"process where process.name : "zz" and descendant of [process where process.name : "yy"]"#,
+    r#"sequence [process where process.name : "zz"] as event0
+       [process where process.pid < 0 and startswith~(process.name, event0.process.name)]"#,
 ];
 
 const RECORDS: &[&str] = &[

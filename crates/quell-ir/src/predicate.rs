@@ -223,11 +223,15 @@ impl Predicate {
     /// events are matched and are decided when hits are correlated.
     #[must_use]
     pub fn is_deferred(&self) -> bool {
-        if matches!(self, Predicate::Lineage { .. }) {
-            return true;
-        }
         let mut deferred = false;
-        self.each_field(&mut |field| deferred |= matches!(field.scope, Scope::Step(_)));
+        match self {
+            Predicate::Lineage { .. } => return true,
+            Predicate::Object { field, condition } => {
+                deferred |= matches!(field.scope, Scope::Step(_));
+                condition.each_leaf(&mut |leaf| deferred |= leaf.predicate.is_deferred());
+            }
+            other => other.each_field(&mut |field| deferred |= matches!(field.scope, Scope::Step(_))),
+        }
         deferred
     }
 }

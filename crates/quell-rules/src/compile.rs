@@ -2,7 +2,7 @@
 
 use crate::rule::{Language, Rule, RuleKind};
 use quell_eql::Dialect;
-use quell_ir::{Code, Condition, Diagnostic, Predicate, Query, Schema};
+use quell_ir::{Code, Condition, Diagnostic, Predicate, Query, Schema, Scope};
 
 /// How rules are compiled.
 #[derive(Clone, Copy)]
@@ -69,7 +69,7 @@ impl Outcome {
     }
 }
 
-/// Compiles a rule: EQL runs, but for lineage and for conditions on the event of another step, which are checked in full.
+/// Compiles a rule: EQL runs, but for conditions on the event of another step within lineage, which are checked in full.
 /// Other rule types do not run yet.
 #[must_use]
 pub fn compile_rule(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
@@ -136,21 +136,22 @@ fn compile_eql(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
 
 /// Why a query cannot run yet, if it cannot.
 fn reason_against(query: &Query) -> Option<&'static str> {
-    query.filters().into_iter().find_map(|(filter, _)| reason_in(&filter.condition))
+    query.filters().into_iter().find_map(|(filter, _)| reason_in(&filter.condition, false))
 }
 
-fn reason_in(condition: &Condition) -> Option<&'static str> {
+fn reason_in(condition: &Condition, in_lineage: bool) -> Option<&'static str> {
     let mut reason = None;
     condition.each_leaf(&mut |leaf| {
         let found = match &leaf.predicate {
-            Predicate::Lineage { .. } => Some("`descendant of` cannot run yet"),
-            Predicate::Object { condition, .. } => reason_in(condition),
+            Predicate::Lineage { filter, .. } => reason_in(&filter.condition, true),
+            Predicate::Object { condition, .. } => reason_in(condition, in_lineage),
             _ => None,
         };
-        let alias = || {
-            leaf.predicate.is_deferred().then_some("conditions on the event of another step cannot run yet")
-        };
-        reason = reason.or(found).or_else(alias);
+        let mut earlier = false;
+        leaf.predicate.each_field(&mut |field| earlier |= matches!(field.scope, Scope::Step(_)));
+        let earlier = (in_lineage && earlier)
+            .then_some("conditions on the event of another step within `descendant of` cannot run yet");
+        reason = reason.or(found).or(earlier);
     });
     reason
 }

@@ -89,17 +89,17 @@ fn what_does_not_run_yet_says_why() {
 }
 
 #[test]
-fn sequences_run_unless_they_need_another_step_or_lineage() {
-    let lineage = Some("`descendant of` cannot run yet");
-    let alias = Some("conditions on the event of another step cannot run yet");
+fn sequences_run_unless_lineage_needs_another_step() {
+    let within = Some("conditions on the event of another step within `descendant of` cannot run yet");
     let table = [
-        (r#"process where not descendant of [process where process.name == "a"]"#, lineage),
-        ("sequence [any where true] [any where descendant of [any where true]]", lineage),
+        (r#"process where not descendant of [process where process.name == "a"]"#, None),
+        ("sequence [any where true] [any where descendant of [any where true]]", None),
+        ("sequence [any where true] as event0 [any where a == event0.a]", None),
+        ("sequence [any where true] as event0 [any where descendant of [any where a == event0.a]]", within),
         (
-            "sequence [any where true] [any where true] until [any where descendant of [any where true]]",
-            lineage,
+            "sequence [any where true] as event0 [any where true] until [any where not descendant of [any where _arraysearch(b, $b, $b.a == event0.a)]]",
+            within,
         ),
-        ("sequence [any where true] as event0 [any where a == event0.a]", alias),
         ("sequence [any where true] as event0 [any where true]", None),
         ("sequence by a with maxspan=1s [any where true] ![any where true]", None),
         ("sample by a [any where true] [any where true]", None),

@@ -193,7 +193,9 @@ impl Scan {
         }
         self.count(&mut report, &matched);
         let runs = workers.into_iter().map(|worker| worker.hits).collect();
-        report.spill_errors = self.correlate(runs, &report, sink);
+        let (spill_errors, cut) = self.correlate(runs, &report, sink);
+        report.spill_errors = spill_errors;
+        report.stats.tests_cut += cut;
         report.stats.elapsed = started.elapsed();
         report
     }
@@ -231,13 +233,14 @@ impl Scan {
         &self.options
     }
 
-    /// Correlates all hits in order and gives each alert as it is found.
+    /// Correlates all hits in order and gives each alert as it is found. Says which hits could not be had again, and how many
+    /// tests a limit cut short.
     fn correlate(
         &self,
         runs: Vec<HitRuns<'_>>,
         report: &Report,
         sink: &mut AlertSink<'_>,
-    ) -> Vec<SpillError> {
+    ) -> (Vec<SpillError>, u64) {
         let mut correlator = Correlator::new(&self.engine);
         let mut in_order = InOrder::new(&self.engine);
         let mut documents = report.documents();
@@ -254,9 +257,10 @@ impl Scan {
             correlator.push(hit, &mut in_order, &mut NoTrace);
             in_order.release(&correlator, &mut give);
         }
+        let cut = correlator.cut();
         correlator.finish(&mut in_order, &mut NoTrace);
         in_order.finish(&mut give);
-        hits.take_errors()
+        (hits.take_errors(), cut)
     }
 
     /// Matches JSON lines that lie in memory, on this thread, and gives the number of hits: what `quell bench` times.

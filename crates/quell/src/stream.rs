@@ -151,6 +151,8 @@ struct Stream<'s> {
     watermark: Option<i64>,
     warnings: WarningLog,
     counts: StreamCounts,
+    /// Tests that a limit cut short, of a correlator that is done.
+    cut: u64,
     seen: Seen,
     started: Instant,
     /// When records came last.
@@ -187,6 +189,7 @@ impl<'s> Stream<'s> {
             watermark: None,
             warnings: WarningLog::default(),
             counts: StreamCounts::default(),
+            cut: 0,
             seen: Seen { files_total: 1, ..Seen::default() },
             started: now,
             came: now,
@@ -327,7 +330,7 @@ impl<'s> Stream<'s> {
                 self.waiting.push(time, hit);
                 false
             }
-            _ => !self.correlator.alone(&hit, found),
+            _ => !self.correlator.fact(&hit) && !self.correlator.alone(&hit, found),
         }
     }
 
@@ -424,6 +427,7 @@ impl<'s> Stream<'s> {
             self.correlator.push(hit, &mut found, &mut NoTrace);
         }
         self.count_evicted();
+        self.cut = self.correlator.cut();
         let correlator = std::mem::replace(&mut self.correlator, Correlator::new(self.scan.engine()));
         correlator.finish(&mut found, &mut NoTrace);
         let _ = self.give(found, output, documents);
@@ -447,8 +451,10 @@ impl<'s> Stream<'s> {
         if self.counts.evicted.is_empty() {
             self.count_evicted();
         }
+        let cut = self.cut + self.correlator.cut();
         let mut report = self.scan.report_of_stream(&self.work, file, self.warnings, self.counts);
         report.stats.bytes = self.seen.bytes_done;
+        report.stats.tests_cut += cut;
         report.stats.elapsed = self.started.elapsed();
         report.interrupted = interrupted;
         report

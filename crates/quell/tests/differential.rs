@@ -18,7 +18,7 @@ mod reference;
 mod test_data;
 
 use quell::{CompileOptions, Outcome, Rule, RuleSet, RuleSpec, compile_rule};
-use quell_engine::{Engine, EngineOptions, EngineRule};
+use quell_engine::{Engine, EngineOptions, EngineRule, Lineage};
 use quell_event::{EventState, Position, RecordRef, RecordText};
 use quell_ingest::{Batch, Context, DecodeOptions, Decoder, DocumentDecoder, Layout, OpenOptions};
 use reference::Reference;
@@ -83,6 +83,9 @@ impl Both {
             let mut record =
                 || RecordRef { source: 0, position: Position::default(), text: RecordText::Owned("".into()) };
             matcher.match_event(&mut event, &mut record, &mut hits);
+            // No process has a lineage here: no event but this one is seen.
+            let lineage = Lineage::default();
+            hits.retain(|hit| self.engine.decide(hit, &|_| None, &lineage).holds);
             let mut by_engine: Vec<u32> = hits.iter().map(|hit| hit.rule).collect();
             by_engine.sort_unstable();
             for (number, (rule, tree)) in (0u32..).zip(&self.trees) {

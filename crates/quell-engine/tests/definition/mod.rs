@@ -1,14 +1,30 @@
 //! What a filter means, said plainly: fields are looked up in the parsed document, the condition tree is walked.
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use bumpalo::Bump;
 use quell_ir::eval::{self, Fields};
+use quell_ir::predicate::Relation;
 use quell_ir::{Datum, EventFilter, FieldRef, Scope};
 use serde_json::Value as Json;
 
-/// Whether a document, in which no key has dots, satisfies a filter.
+/// Whether a document, in which no key has dots, satisfies a filter. It follows no event and its process has no lineage.
 pub fn holds(filter: &EventFilter, document: &Json, arena: &mut Bump) -> bool {
+    holds_after(filter, document, &Before { events: &[], lineage: &|_, _| false }, arena)
+}
+
+/// What deferred leaves ask for.
+#[derive(Clone, Copy)]
+pub struct Before<'a> {
+    /// The events of earlier steps.
+    pub events: &'a [Json],
+    /// Whether the event's process stands in the relation to one that the filter selects.
+    pub lineage: &'a dyn Fn(Relation, &EventFilter) -> bool,
+}
+
+/// Whether a document, in which no key has dots, satisfies a filter, given what was before.
+pub fn holds_after(filter: &EventFilter, document: &Json, before: &Before<'_>, arena: &mut Bump) -> bool {
     arena.reset();
-    let plain = Plain { object: document, around: None };
+    let plain = Plain { object: document, around: None, before };
     let of_category = filter.category.as_ref().is_none_or(|category| {
         plain.values(&category.field, arena).iter().any(|value| value.as_text() == Some(&category.value))
     });
@@ -19,6 +35,7 @@ pub fn holds(filter: &EventFilter, document: &Json, arena: &mut Bump) -> bool {
 struct Plain<'a, 'o> {
     object: &'a Json,
     around: Option<&'o Plain<'a, 'o>>,
+    before: &'a Before<'a>,
 }
 
 impl<'a> Plain<'a, '_> {
@@ -36,7 +53,10 @@ impl<'a> Plain<'a, '_> {
                 }
             }
         }
-        let mut found = vec![holder.object];
+        let mut found = match field.scope {
+            Scope::Step(step) => self.before.events.get(usize::from(step)).into_iter().collect(),
+            _ => vec![holder.object],
+        };
         // Documents here are nested, never dotted.
         for segment in field.path.split('.').filter(|segment| !segment.is_empty()) {
             found = found.into_iter().flat_map(leaves).filter_map(|value| value.get(segment)).collect();
@@ -68,8 +88,12 @@ impl<'a> Fields<'a> for Plain<'a, '_> {
     }
 
     fn any_object(&self, field: &FieldRef, test: &mut dyn FnMut(&dyn Fields<'a>) -> bool) -> bool {
-        self.found(field)
-            .into_iter()
-            .any(|object| !object.is_null() && test(&Plain { object, around: Some(self) }))
+        self.found(field).into_iter().any(|object| {
+            !object.is_null() && test(&Plain { object, around: Some(self), before: self.before })
+        })
+    }
+
+    fn lineage(&self, relation: Relation, filter: &EventFilter) -> bool {
+        (self.before.lineage)(relation, filter)
     }
 }

@@ -166,7 +166,7 @@ fn a_spec_that_does_not_hold_is_a_fault_with_its_line() {
         ("process.name ==", "process.nme ==", "specs/x.md:4: warned: W0201 1:15 `process.nme`"),
         (
             "```eql\nprocess where process.name == \"a\"",
-            "```eql dialect=endpoint\nprocess where descendant of [process where process.name == \"a\"]",
+            "```eql dialect=endpoint\nsequence [any where true] as event0 [any where descendant of [any where process.name == event0.process.name]]",
             "specs/x.md:4: does not run yet",
         ),
     ] {
