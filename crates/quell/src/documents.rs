@@ -14,6 +14,7 @@ pub struct Documents<'r> {
     files: &'r [SourceFile],
     formats: &'r [Option<&'static dyn Format>],
     options: &'r DecodeOptions,
+    context: &'r Context,
     decoders: HashMap<Layout, DocumentDecoder>,
     reread: Reread,
 }
@@ -47,8 +48,9 @@ impl<'r> Documents<'r> {
         files: &'r [SourceFile],
         formats: &'r [Option<&'static dyn Format>],
         options: &'r DecodeOptions,
+        context: &'r Context,
     ) -> Documents<'r> {
-        Documents { files, formats, options, decoders: HashMap::new(), reread: Reread::default() }
+        Documents { files, formats, options, context, decoders: HashMap::new(), reread: Reread::default() }
     }
 
     /// The alert as one document: its event's fields at the top, or those that its events share and the events
@@ -96,7 +98,7 @@ impl<'r> Documents<'r> {
         let decoder =
             self.decoders.entry(layout).or_insert_with(|| DocumentDecoder::new(layout, self.options));
         decoder
-            .document(text, &Context::new())
+            .document(text, self.context)
             .map_err(|error| DocumentError::Undecodable { path: path(), error })
     }
 }

@@ -14,6 +14,7 @@
 //! assert!(report.alerts.is_empty());
 //! ```
 
+mod context;
 mod decode;
 mod documents;
 mod pipeline;
