@@ -62,7 +62,8 @@ fn found<P: AsRef<Path>>(query: &str, paths: &[P], threads: usize) -> Vec<Value>
 
 fn seconds(documents: &[Value]) -> Vec<(String, String)> {
     let of = |document: &Value, field: &str| document.pointer(field).unwrap().as_str().unwrap().to_owned();
-    documents.iter().map(|one| (of(one, "/host/name"), of(one, "/@timestamp")[17..19].to_owned())).collect()
+    let second = |time: &str| time.split(':').nth(2).unwrap().split('.').next().unwrap().to_owned();
+    documents.iter().map(|one| (of(one, "/host/name"), second(&of(one, "/@timestamp")))).collect()
 }
 
 /// Two hosts, and on one of them one process id used twice. The names of the files put the starts first or last.
