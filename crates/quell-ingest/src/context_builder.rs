@@ -158,3 +158,41 @@ fn names_the_security_provider(file: &SourceFile) -> std::io::Result<bool> {
         buffer.drain(..kept);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::may_tell_context;
+    use crate::format::format_named;
+    use crate::{Format, SourceFile};
+
+    fn told(bytes: &[u8], format: &'static dyn Format) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, bytes).unwrap();
+        may_tell_context(&SourceFile::at(&path).unwrap(), format)
+    }
+
+    #[test]
+    fn an_event_log_is_read_where_it_holds_the_providers_name() {
+        let evtx = format_named("evtx").unwrap();
+        let name: Vec<u8> =
+            "Microsoft-Windows-Security-Auditing".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut log = b"ElfFile\0".to_vec();
+        log.resize(600_000, 0);
+        assert!(!told(&log, evtx));
+        // Also where it lies in two of the blocks that are read.
+        for at in [8, 262_100, 262_143, 524_200, 524_287, log.len() - name.len()] {
+            let mut log = log.clone();
+            log[at..at + name.len()].copy_from_slice(&name);
+            assert!(told(&log, evtx), "at {at}");
+        }
+        log[0] = b'x'; // damaged, or compressed
+        assert!(told(&log, evtx));
+    }
+
+    #[test]
+    fn documents_that_are_complete_are_not_read() {
+        assert!(!told(b"{}", format_named("ecs-json").unwrap()));
+        assert!(told(b"{}", format_named("windows-json").unwrap()));
+    }
+}
