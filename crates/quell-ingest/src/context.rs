@@ -245,7 +245,7 @@ impl Moment {
 
     /// What it takes in both tables, about.
     fn bytes(&self) -> usize {
-        const TABLES: usize = 128;
+        const TABLES: usize = 160;
         const ALLOCATED: usize = 64;
         TABLES + self.start.as_ref().map_or(0, |started| ALLOCATED + started.len())
     }
