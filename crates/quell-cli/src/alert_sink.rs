@@ -31,6 +31,14 @@ pub trait Sink {
     /// What the stream says.
     fn alert(&mut self, out: &mut dyn Write, alert: &Alert, document: &Map<String, Value>) -> io::Result<()>;
 
+    /// Nothing may follow for a while: what is held back is written.
+    ///
+    /// # Errors
+    /// What the stream says.
+    fn settle(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        out.flush()
+    }
+
     /// There are no more.
     ///
     /// # Errors
@@ -47,10 +55,16 @@ impl Kind {
     /// A sink of this kind; a table is cut to `width` columns.
     #[must_use]
     pub fn sink(self, width: Option<usize>) -> Box<dyn Sink> {
+        self.sink_behind(width, false)
+    }
+
+    /// The same; one that goes on behind what another wrote (`begun`) writes no heading again.
+    #[must_use]
+    pub fn sink_behind(self, width: Option<usize>, begun: bool) -> Box<dyn Sink> {
         match self {
             Kind::Table => Box::new(Table(Columns::new(&TABLE, width))),
             Kind::Ndjson => Box::new(Ndjson),
-            Kind::Csv => Box::new(Csv { begun: false }),
+            Kind::Csv => Box::new(Csv { begun }),
         }
     }
 }
@@ -122,6 +136,11 @@ impl Sink for Table {
         ];
         self.0.row(out, cells)?;
         joined_events(alert, document).try_for_each(|(time, event)| self.0.row(out, event_row(time, event)))
+    }
+
+    fn settle(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.0.settle(out)?;
+        out.flush()
     }
 
     fn finish(self: Box<Self>, out: &mut dyn Write) -> io::Result<()> {

@@ -70,13 +70,15 @@ pub struct Columns<'c> {
     total: Option<usize>,
     waiting: Vec<Vec<Cell>>,
     widths: Option<Vec<usize>>,
+    /// The widths of what was written before there were enough rows to tell.
+    settled: Vec<usize>,
 }
 
 impl<'c> Columns<'c> {
     /// Rows with these columns, in `total` terminal columns.
     #[must_use]
     pub fn new(columns: &'c [Column], total: Option<usize>) -> Self {
-        Columns { columns, total, waiting: Vec::new(), widths: None }
+        Columns { columns, total, waiting: Vec::new(), widths: None, settled: Vec::new() }
     }
 
     /// Adds a row.
@@ -89,6 +91,21 @@ impl<'c> Columns<'c> {
         }
         self.waiting.push(cells);
         if self.waiting.len() >= SAMPLE { self.flush(out) } else { Ok(()) }
+    }
+
+    /// Writes what is waiting, for nothing may follow for a while. Later rows may be wider all the same.
+    ///
+    /// # Errors
+    /// What the stream says.
+    pub fn settle(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let rows = std::mem::take(&mut self.waiting);
+        let widths =
+            self.fit(&rows).into_iter().zip(self.settled.iter().copied().chain(std::iter::repeat(0)));
+        self.settled = widths.map(|(now, before)| now.max(before)).collect();
+        rows.iter().try_for_each(|row| write_row(out, &self.settled, self.total, row))
     }
 
     /// Writes what is still waiting.

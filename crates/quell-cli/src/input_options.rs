@@ -1,14 +1,16 @@
 //! What is read and how: the options that every command that reads logs shares.
 
 use crate::arguments::General;
+use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::units::parse_size;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueHint};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use quell::{Loss, ScanOptions, WarningLog};
+use quell::{Loss, Report, ScanOptions, SpillError, WarningLog};
 use std::path::PathBuf;
 
 /// What to read.
@@ -38,6 +40,9 @@ pub struct InputOptions {
     /// End with exit code 2 if any record was lost, not only if a whole input was
     #[arg(long)]
     pub strict_input: bool,
+    /// Memory for what rules matched; beyond it, it goes to a temporary file
+    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = parse_size)]
+    pub hit_memory: usize,
 }
 
 impl InputOptions {
@@ -59,6 +64,7 @@ impl InputOptions {
             timezone: self.timezone.clone(),
             since,
             until,
+            hit_memory: self.hit_memory,
             ..ScanOptions::default()
         })
     }
@@ -69,6 +75,19 @@ impl InputOptions {
 pub fn exit_of(options: &InputOptions, warnings: &WarningLog) -> Exit {
     let lost = options.strict_input && warnings.total_of(Loss::Records) > 0;
     Exit::Success.or_if(lost || warnings.total_of(Loss::Input) > 0, Exit::Unusable)
+}
+
+/// Says what went wrong with hits that were moved to disk. Quiet or not: what is lost is said.
+pub fn tell_spill_errors(console: &Console, report: &Report) {
+    for error in &report.spill_errors {
+        console.error(&error.to_string());
+    }
+}
+
+/// Whether hits were lost on their way to the disk and back.
+#[must_use]
+pub fn lost_hits(report: &Report) -> bool {
+    report.spill_errors.iter().any(|error| matches!(error, SpillError::Read(_)))
 }
 
 /// A point in time as it was given: with its offset, or on the clock of `--timezone`.

@@ -2,6 +2,7 @@
 
 mod alert_row;
 mod alert_sink;
+mod alert_writer;
 mod arguments;
 mod columns;
 mod commands;
@@ -13,6 +14,8 @@ mod findings;
 mod input_options;
 mod interrupt;
 mod json_lines;
+mod live_options;
+mod live_scan;
 mod plain_text;
 mod progress;
 mod rule_options;

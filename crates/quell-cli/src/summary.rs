@@ -4,7 +4,9 @@ use crate::alert_sink::severity_style;
 use crate::console::{BOLD, Console, DIM, RED, YELLOW};
 use crate::plain_text::{cut, escape};
 use crate::units::{bytes, count, counted, duration, minute, rate};
-use quell::{Alert, Code, InputWarning, Loss, NotRun, Report, Rule, RuleSeverity, Stats, WarningLog};
+use quell::{
+    Alert, Code, InputWarning, Loss, NotRun, Report, Rule, RuleSeverity, Stats, StreamCounts, WarningLog,
+};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -105,6 +107,9 @@ pub fn write(out: &mut dyn Write, shown: &Shown, report: &Report, told: &Told<'_
     write_alerts(out, shown, told)?;
     write_work(out, &report.stats)?;
     write_notes(out, &report.stats)?;
+    if let Some(counts) = &report.stream {
+        write_stream_notes(out, counts)?;
+    }
     write_unread(out, &report.warnings)?;
     if told.errors > 0 {
         writeln!(
@@ -225,6 +230,37 @@ pub fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
     for (n, [one, many], what) in limits {
         if n > 0 {
             writeln!(out, "{YELLOW}limited{YELLOW:#}: {} {what}", counted(n, one, many))?;
+        }
+    }
+    Ok(())
+}
+
+/// What was not joined as it would be in a log that is read as a whole.
+fn write_stream_notes(out: &mut dyn Write, counts: &StreamCounts) -> io::Result<()> {
+    let notes = [
+        (counts.late, ["event", "events"], "came too late for sequences (--lateness)"),
+        (counts.future, ["event", "events"], "from the future"),
+        (counts.hurried, ["hit", "hits"], "joined before late ones could come (--max-state)"),
+    ];
+    for (n, [one, many], what) in notes {
+        if n > 0 {
+            writeln!(out, "{DIM}{} {what}{DIM:#}", counted(n, one, many))?;
+        }
+    }
+    for (rule, n) in counts.evicted.iter().take(LINES) {
+        let what = counted(*n, "pending sequence", "pending sequences");
+        writeln!(out, "{YELLOW}limited{YELLOW:#}: {what} of {} dropped (--max-state)", escape(rule))?;
+    }
+    for rule in counts.dropped.iter().take(LINES) {
+        writeln!(out, "{YELLOW}dropped{YELLOW:#}: the saved state of {}, which has changed", escape(rule))?;
+    }
+    for (kind, n) in [("limited", counts.evicted.len()), ("dropped", counts.dropped.len())] {
+        if n > LINES {
+            writeln!(
+                out,
+                "{YELLOW}{kind}{YELLOW:#}: and {}",
+                counted((n - LINES) as u64, "more rule", "more rules")
+            )?;
         }
     }
     Ok(())

@@ -15,6 +15,33 @@ pub fn bytes(n: u64) -> String {
     if n < 1000 { format!("{n} B") } else { scaled(n, &["B", "kB", "MB", "GB", "TB"]) }
 }
 
+/// Reads a size: `512M`, `2G`, `64KiB`; a number alone is bytes. `K`, `M` and `G` are powers of 1024, as memory is counted.
+///
+/// # Errors
+/// It is none.
+pub fn parse_size(text: &str) -> Result<usize, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
+    let shift = match unit.trim().to_ascii_uppercase().trim_end_matches('B').trim_end_matches('I') {
+        "" => Some(0),
+        "K" => Some(10),
+        "M" => Some(20),
+        "G" => Some(30),
+        _ => None,
+    };
+    let size = number.parse::<usize>().ok().zip(shift).and_then(|(n, shift)| n.checked_mul(1 << shift));
+    size.ok_or_else(|| String::from("expected a size such as 512M or 2G"))
+}
+
+/// Reads a time: `30s`, `5m`, `1h`, `500ms`.
+///
+/// # Errors
+/// It is none.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration = text.parse::<jiff::SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
+    duration.ok_or_else(|| String::from("expected a time such as 30s, 5m or 1h"))
+}
+
 /// `1 file`, `2 files`.
 #[must_use]
 pub fn counted(n: u64, one: &str, many: &str) -> String {
@@ -107,7 +134,7 @@ fn scaled(n: u64, units: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, count, counted, duration, iso, second};
+    use super::{bytes, count, counted, duration, iso, parse_duration, parse_size, second};
     use std::time::Duration;
 
     #[test]
@@ -133,6 +160,23 @@ mod tests {
     fn sizes_are_decimal() {
         for (n, expected) in [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (2_400_000_000, "2.40 GB")] {
             assert_eq!(bytes(n), expected);
+        }
+    }
+
+    #[test]
+    fn sizes_and_times_are_read() {
+        for (text, expected) in [("0", 0), ("17", 17), ("64KiB", 65536), ("512M", 512 << 20), ("2g", 2 << 30)]
+        {
+            assert_eq!(parse_size(text), Ok(expected), "{text}");
+        }
+        for text in ["", "M", "-1", "1.5G", "1T", "99999999999999999999", "17179869184G"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+        for (text, ms) in [("30s", 30_000), ("500ms", 500), ("1h 5m", 3_900_000), ("0s", 0)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "30", "-5s", "soon"] {
+            assert!(parse_duration(text).is_err(), "{text}");
         }
     }
 

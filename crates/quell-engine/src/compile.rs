@@ -6,6 +6,7 @@ use crate::join_key::KeyField;
 use crate::matcher::Matcher;
 use crate::object::{ObjectPlans, ObjectPlansBuilder, wants_objects};
 use crate::program::Program;
+use crate::saved;
 use crate::sequence::SequencePlan;
 use crate::text_index::{TextIndex, TextIndexBuilder};
 use crate::truth::PredicateId;
@@ -85,6 +86,8 @@ pub struct Engine {
     pub(crate) objects: ObjectPlans,
     pub(crate) member: MemberSlots,
     pub(crate) limit: Option<ResultLimit>,
+    /// The place of each rule in the order of their ids.
+    ranks: Vec<u32>,
     fields: FieldSet,
     subtrees: Vec<bool>,
 }
@@ -95,6 +98,8 @@ pub(crate) struct CompiledRule {
     pub(crate) pipes: Vec<Pipe>,
     pub(crate) join: Join,
     pub(crate) sharding: Sharding,
+    /// A hash of what its query means.
+    pub(crate) meaning: String,
     pub(crate) time: Slot,
     pub(crate) tiebreaker: Option<Slot>,
     /// What stages after matching read.
@@ -237,6 +242,19 @@ impl Engine {
         self.rules.get(number as usize).map(|compiled| &compiled.rule)
     }
 
+    /// The place of a rule in the order of ids, from 1: so detections of one time come. What is no rule comes first.
+    pub(crate) fn rank(&self, number: u32) -> u32 {
+        self.ranks.get(number as usize).copied().unwrap_or(0)
+    }
+
+    /// Whether each hit of that rule is a detection for itself, whatever came before or comes later.
+    #[must_use]
+    pub fn is_immediate(&self, number: u32) -> bool {
+        let rule = self.rules.get(number as usize);
+        self.limit.is_none()
+            && rule.is_some_and(|rule| matches!(rule.join, Join::Event) && rule.pipes.is_empty())
+    }
+
     /// How the correlation of that rule's hits can be split.
     #[must_use]
     pub fn sharding(&self, number: u32) -> Option<&Sharding> {
@@ -337,6 +355,7 @@ impl<'o> Compiler<'o> {
 
     fn add(&mut self, rule: Arc<Rule>, query: Query) {
         let sharding = query.sharding();
+        let meaning = saved::meaning(&query, &suppressed_by(&rule).collect::<Vec<_>>());
         let (join, steps) = match query.logic {
             Logic::Event(filter) => (Join::Event, vec![(filter, None)]),
             Logic::Sequence(sequence) => {
@@ -367,6 +386,7 @@ impl<'o> Compiler<'o> {
             pipes: query.pipes,
             join,
             sharding,
+            meaning,
             time,
             tiebreaker,
             captures,
@@ -526,7 +546,17 @@ impl<'o> Compiler<'o> {
 
     fn finish(self) -> Engine {
         let text = self.text.into_iter().map(|(slot, builder)| TextField { slot, index: builder.build() });
+        let mut by_id: Vec<(&str, usize)> =
+            self.rules.iter().enumerate().map(|(number, rule)| (rule.rule.id.as_str(), number)).collect();
+        by_id.sort_unstable();
+        let mut ranks = vec![0; self.rules.len()];
+        for (rank, (_, number)) in (1..).zip(by_id) {
+            if let Some(place) = ranks.get_mut(number) {
+                *place = rank;
+            }
+        }
         Engine {
+            ranks,
             rules: self.rules,
             steps: self.steps,
             partitions: self.partitions.into_values().collect(),

@@ -1,23 +1,29 @@
 //! Correlation: hits in, detections out, in one order.
 //!
-//! Of an event rule each hit is a detection; those of sequences and samples are joined. Hits may arrive in any order. Of
-//! each rule they are ordered by time, then by the rule's tiebreaker (an absent one comes last), then by input; among those
-//! that are still equal and come from one log of one host, the record's number decides. What has no time comes last.
+//! Of an event rule each hit is a detection; those of sequences and samples are joined. Hits come in the order of
+//! [`Engine::order`]: by time, then rule by rule, of each rule by its tiebreaker (an absent one comes last), then by input;
+//! among those that are still equal and come from one log of one host, the record's number decides. What has no time comes last.
 //! Source: Elasticsearch's "EQL search", the order of matching events, and "EQL pipe reference".
+//!
+//! A [`Correlator`] takes them one by one and holds no more than what may still become a detection: the same one serves
+//! files, whose hits are sorted first, and streams, whose hits wait a while for late ones.
 
-use crate::compile::{CompiledRule, Engine, Join, ResultLimit, ResultPosition};
+use crate::compile::{CompiledRule, Engine, Join};
 use crate::hit::{Hit, MemberId, Tiebreaker};
-use crate::sample::samples;
-use crate::sequence::{Joined, Occurrence};
-use quell_event::RecordRef;
+use crate::pipes::Pipes;
+use crate::sample::SampleState;
+use crate::sequence::{Around, SequenceState, milliseconds};
+use crate::trace::{NoTrace, Trace};
+use quell_event::{RecordRef, RecordText};
 use quell_ir::Value;
-use quell_ir::logic::Pipe;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a rule detected: one event, or several that belong together.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Detection {
     /// The rule's number in the engine.
     pub rule: u32,
@@ -30,7 +36,7 @@ pub struct Detection {
 }
 
 /// An event of a detection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Member {
     /// Its identity; of equal records each has its own.
     pub id: MemberId,
@@ -42,92 +48,358 @@ pub struct Member {
     pub record: RecordRef,
 }
 
-/// Makes detections of all hits of a scan. The result is ordered by time, then by rule id, and does not depend on the
-/// order of `hits`. A rule's own order is kept: samples are ordered by their keys, so one may follow a later one.
-#[must_use]
-pub fn correlate(engine: &Engine, mut hits: Vec<Hit>) -> Vec<Detection> {
-    hits.sort_by(|a, b| a.rule.cmp(&b.rule).then_with(|| order(a, b)));
-    let mut detections: Vec<(Option<i64>, Detection)> = Vec::new();
-    let mut rest = hits;
-    while let Some(number) = rest.first().map(|hit| hit.rule) {
-        let others = rest.split_off(rest.partition_point(|hit| hit.rule == number));
-        let of_rule = std::mem::replace(&mut rest, others);
-        let Some(rule) = engine.rules.get(number as usize) else { continue };
-        let found = match &rule.join {
-            Join::Event => events(rule, number, engine.limit, of_rule),
-            Join::Sequence(plan) => {
-                joined(rule, number, engine.limit, of_rule, |occurrences| plan.join(occurrences))
-            }
-            Join::Sample(filters) => {
-                joined(rule, number, engine.limit, of_rule, |occurrences| samples(*filters, occurrences))
-            }
-        };
-        let mut latest = None;
-        detections.extend(found.into_iter().map(|detection| {
-            let time = detection.time;
-            latest = Some(latest.map_or(time, |latest| later(latest, time)));
-            (latest.flatten(), detection)
-        }));
-    }
-    let id = |detection: &Detection| engine.rule(detection.rule).map_or("", |rule| rule.id.as_str());
-    // Stable: each rule's own order is kept within one time.
-    detections.sort_by(|(time_a, a), (time_b, b)| {
-        absent_last(time_a, time_b).then_with(|| id(a).cmp(id(b))).then_with(|| a.rule.cmp(&b.rule))
-    });
-    detections.into_iter().map(|(_, detection)| detection).collect()
-}
-
-/// The detections of an event rule: its hits, less those that its pipes leave out.
-fn events(
-    rule: &CompiledRule,
-    number: u32,
-    limit: Option<ResultLimit>,
-    mut hits: Vec<Hit>,
-) -> Vec<Detection> {
-    by_record_number(&mut hits, |hit| Some(hit));
-    let kept = kept(hits.len(), &rule.pipes, limit);
-    let mut times = Repetitions::default();
-    // Also what a pipe leaves out is counted: an event's identity is not a matter of its rule's pipes.
-    let members = hits.into_iter().map(|hit| times.member(&hit));
-    let detections = members.enumerate().filter(|(at, _)| kept.contains(at)).map(|(_, member)| Detection {
-        rule: number,
-        time: member.time,
-        keys: Vec::new(),
-        members: vec![Some(member)],
-    });
-    detections.collect()
-}
-
-/// The detections of a rule whose hits are joined, less those that its pipes leave out.
-fn joined(
-    rule: &CompiledRule,
-    number: u32,
-    limit: Option<ResultLimit>,
-    hits: Vec<Hit>,
-    join: impl FnOnce(&[Occurrence]) -> Vec<Joined>,
-) -> Vec<Detection> {
-    let mut occurrences: Vec<Occurrence> = Vec::new();
-    for hit in hits {
-        match occurrences.last_mut() {
-            Some(Occurrence { hits }) if hits.last().is_some_and(|last| of_one_event(last, &hit)) => {
-                hits.push(hit);
-            }
-            _ => occurrences.push(Occurrence { hits: vec![hit] }),
+impl Member {
+    /// The event of a hit, the n-th, from 1, of equal ones.
+    fn of(hit: &Hit, n: usize) -> Member {
+        Member {
+            id: hit.member.repeated(n),
+            time: hit.time,
+            captures: hit.captures.clone(),
+            record: hit.record.clone(),
         }
     }
-    by_record_number(&mut occurrences, |occurrence| occurrence.hits.first());
-    let mut times = Repetitions::default();
-    let firsts = occurrences.iter().map(|occurrence| occurrence.hits.first());
-    let members: Vec<Option<Member>> = firsts.map(|first| first.map(|hit| times.member(hit))).collect();
-    let found = join(&occurrences);
-    let kept = kept(found.len(), &rule.pipes, limit);
-    let detection = |Joined { key, members: numbers }: &Joined| {
-        let member = |number: &Option<usize>| members.get((*number)?)?.clone();
-        let members: Vec<Option<Member>> = numbers.iter().map(member).collect();
-        let times = members.iter().flatten().map(|member| member.time);
-        Detection { rule: number, time: times.reduce(later).flatten(), keys: key.to_vec(), members }
-    };
-    found.get(kept).unwrap_or_default().iter().map(detection).collect()
+
+    /// About how many bytes it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = if let RecordText::Owned(text) = &self.record.text { text.len() } else { 0 };
+        let captured = self.captures.iter().map(|values| crate::join_key::bytes(values)).sum::<usize>();
+        size_of::<Member>() + self.id.as_str().len() + text + captured
+    }
+}
+
+/// Makes detections of all hits of a scan. The result does not depend on the order of `hits`. It is ordered by time, then by
+/// rule id; what only the end of the input decides, samples and what `tail` keeps, comes last.
+#[must_use]
+pub fn correlate(engine: &Engine, mut hits: Vec<Hit>) -> Vec<Detection> {
+    hits.sort_by(|a, b| engine.order(a, b));
+    let mut correlator = Correlator::new(engine);
+    let mut in_order = InOrder::new(engine);
+    let mut found = Vec::new();
+    for hit in hits {
+        correlator.push(hit, &mut in_order, &mut NoTrace);
+        in_order.release(&correlator, &mut |detection| found.push(detection));
+    }
+    correlator.finish(&mut in_order, &mut NoTrace);
+    in_order.finish(&mut |detection| found.push(detection));
+    found
+}
+
+impl Engine {
+    /// The order in which a [`Correlator`] takes hits, but for record numbers, which it sees to itself.
+    #[must_use]
+    pub fn order(&self, a: &Hit, b: &Hit) -> Ordering {
+        let rank = |hit: &Hit| self.rank(hit.rule);
+        let input = |hit: &Hit| (hit.record.source, hit.record.position, hit.step);
+        absent_last(&a.time, &b.time)
+            .then_with(|| rank(a).cmp(&rank(b)))
+            .then_with(|| absent_last::<Tiebreaker>(&a.tiebreaker, &b.tiebreaker))
+            .then_with(|| input(a).cmp(&input(b)))
+    }
+}
+
+/// Correlates the hits of a rule set as they come.
+pub struct Correlator<'e> {
+    pub(crate) engine: &'e Engine,
+    pub(crate) rules: Vec<RuleState>,
+    /// Hits of one rule whose order their record numbers may still change.
+    pub(crate) moment: Vec<Hit>,
+    /// How often each identity came at the present time of the present rule.
+    repetitions: Repetitions,
+    /// The same of those that were given out at once.
+    pub(crate) recent: Recent,
+    /// When complete sequences are decided: in whole milliseconds, by rule and number.
+    due: BTreeSet<(i64, u32, u64)>,
+    /// The rules that have an undecided sequence, by the time of the first.
+    undecided: BTreeMap<u32, i64>,
+    evicted: Vec<u64>,
+}
+
+/// What a rule has seen.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RuleState {
+    pub(crate) joined: Joined,
+    pub(crate) pipes: Pipes,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Joined {
+    Event,
+    Sequence(SequenceState),
+    Sample(SampleState),
+}
+
+impl RuleState {
+    pub(crate) fn new(rule: &CompiledRule, engine: &Engine) -> RuleState {
+        let joined = match &rule.join {
+            Join::Event => Joined::Event,
+            Join::Sequence(_) => Joined::Sequence(SequenceState::default()),
+            Join::Sample(_) => Joined::Sample(SampleState::default()),
+        };
+        RuleState { joined, pipes: Pipes::new(&rule.pipes, engine.limit) }
+    }
+
+    /// Whether nothing is pending.
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.joined {
+            Joined::Event => true,
+            Joined::Sequence(state) => state.is_empty(),
+            Joined::Sample(state) => state.is_empty(),
+        }
+    }
+}
+
+/// Takes detections as they are found.
+pub trait Found {
+    /// A detection; `last` if only the end of the input decided it, so that it is out of order.
+    fn found(&mut self, detection: Detection, last: bool);
+}
+
+impl Found for Vec<Detection> {
+    fn found(&mut self, detection: Detection, _last: bool) {
+        self.push(detection);
+    }
+}
+
+impl<'e> Correlator<'e> {
+    /// A correlator that has seen nothing.
+    #[must_use]
+    pub fn new(engine: &'e Engine) -> Correlator<'e> {
+        Correlator {
+            engine,
+            rules: engine.rules.iter().map(|rule| RuleState::new(rule, engine)).collect(),
+            moment: Vec::new(),
+            repetitions: Repetitions::default(),
+            recent: Recent::default(),
+            due: BTreeSet::new(),
+            undecided: BTreeMap::new(),
+            evicted: vec![0; engine.rules.len()],
+        }
+    }
+
+    /// Takes the next hit in the order of [`Engine::order`].
+    pub fn push(&mut self, hit: Hit, found: &mut dyn Found, trace: &mut dyn Trace) {
+        if let Some(last) = self.moment.last() {
+            let (same_time, same_rule) = (last.time == hit.time, last.rule == hit.rule);
+            if !(same_time && same_rule && last.tiebreaker == hit.tiebreaker) {
+                self.flush(found, trace);
+            }
+            if !(same_time && same_rule) {
+                self.repetitions.0.clear();
+            }
+            if !same_time {
+                self.pass(hit.time, found, trace);
+            }
+        }
+        self.moment.push(hit);
+    }
+
+    /// Takes note that no hit before `time` will come any more.
+    pub fn advance(&mut self, time: i64, found: &mut dyn Found, trace: &mut dyn Trace) {
+        if self.moment.first().is_some_and(|hit| hit.time.is_some_and(|at| at < time)) {
+            self.flush(found, trace);
+            self.repetitions.0.clear();
+        }
+        if self.moment.is_empty() {
+            self.pass(Some(time), found, trace);
+        }
+        self.recent.forget(time);
+    }
+
+    /// Takes note that there are no more hits.
+    pub fn finish(mut self, found: &mut dyn Found, trace: &mut dyn Trace) {
+        self.flush(found, trace);
+        self.pass(None, found, trace);
+        let mut by_rank: Vec<(u32, RuleState)> = (0..).zip(self.rules).collect();
+        by_rank.sort_by_key(|(number, _)| self.engine.rank(*number));
+        for (number, RuleState { joined, mut pipes }) in by_rank {
+            if let Joined::Sample(state) = joined {
+                for detection in state.finish(number) {
+                    if let Some(detection) = pipes.push(detection) {
+                        found.found(detection, true);
+                    }
+                }
+            }
+            pipes.finish().into_iter().for_each(|detection| found.found(detection, true));
+        }
+    }
+
+    /// Gives a hit of an event rule its own detection at once, in whatever order it comes; says whether it is one. What needs no
+    /// order need not wait for it, and what comes too late for it still meets its rule.
+    pub fn alone(&mut self, hit: &Hit, found: &mut dyn Found) -> bool {
+        let Some(state) = self.rules.get_mut(hit.rule as usize) else { return false };
+        if !matches!(state.joined, Joined::Event) {
+            return false;
+        }
+        let member = self.recent.member(hit);
+        if let Some(detection) = state.pipes.push(Detection::of_event(hit.rule, member)) {
+            found.found(detection, false);
+        }
+        true
+    }
+
+    /// The time of the earliest sequence that is complete but not decided.
+    #[must_use]
+    pub fn undecided(&self) -> Option<i64> {
+        self.undecided.values().min().copied()
+    }
+
+    /// About how many bytes it holds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let bytes = |state: &RuleState| match &state.joined {
+            Joined::Event => 0,
+            Joined::Sequence(state) => state.bytes(),
+            Joined::Sample(state) => state.bytes(),
+        };
+        self.rules.iter().map(bytes).sum()
+    }
+
+    /// Drops what has waited longest until no more than `bytes` are held, and counts it: pending sequences, and complete ones that
+    /// are not decided. `now` is the present time of the events.
+    pub fn evict(&mut self, bytes: usize, now: i64, found: &mut dyn Found) {
+        for (rule, state) in self.engine.rules.iter().zip(&mut self.rules) {
+            if let (Join::Sequence(plan), Joined::Sequence(state)) = (&rule.join, &mut state.joined) {
+                state.sweep(plan, now);
+            }
+        }
+        while self.bytes() > bytes {
+            let mut times: Vec<i64> = Vec::new();
+            for state in &self.rules {
+                if let Joined::Sequence(state) = &state.joined {
+                    times.extend(state.pending_times());
+                }
+            }
+            let quarter = times.len() / 4;
+            let oldest = if times.is_empty() { None } else { Some(*times.select_nth_unstable(quarter).1) };
+            let mut dropped = 0;
+            for (number, (rule, state)) in self.engine.rules.iter().zip(&mut self.rules).enumerate() {
+                let evicted = match (&rule.join, &mut state.joined, oldest) {
+                    (Join::Sequence(plan), Joined::Sequence(state), Some(oldest)) => {
+                        state.evict(plan, oldest)
+                    }
+                    (Join::Sample(_), Joined::Sample(state), None) => state.evict(),
+                    _ => 0,
+                };
+                dropped += evicted;
+                if let Some(count) = self.evicted.get_mut(number) {
+                    *count += evicted;
+                }
+            }
+            if dropped == 0 {
+                break;
+            }
+        }
+        for number in (0..).take(self.rules.len()) {
+            self.release(number, found);
+        }
+    }
+
+    /// How many pending sequences or samples of each rule were dropped for want of memory.
+    #[must_use]
+    pub fn evicted(&self) -> &[u64] {
+        &self.evicted
+    }
+
+    /// Goes on from what a rule had pending.
+    pub(crate) fn go_on_from(&mut self, place: usize, mut state: RuleState, evicted: u64) {
+        let (Ok(number), Some(rule)) = (u32::try_from(place), self.rules.get_mut(place)) else { return };
+        state.pipes.renumber(number);
+        if let Joined::Sequence(sequences) = &state.joined {
+            self.due.extend(sequences.all_due().map(|due| (due.at, number, due.number)));
+            if let Some(time) = sequences.undecided() {
+                self.undecided.insert(number, time);
+            }
+        }
+        *rule = state;
+        if let Some(count) = self.evicted.get_mut(place) {
+            *count = evicted;
+        }
+    }
+
+    /// Decides what is due before a time; `None` is the end, before which everything is.
+    fn pass(&mut self, time: Option<i64>, found: &mut dyn Found, trace: &mut dyn Trace) {
+        let now = time.map_or(i64::MAX, milliseconds);
+        let end = time.is_none();
+        while let Some((at, rule, number)) = self.due.first().copied() {
+            if at >= now && !end {
+                break;
+            }
+            self.due.pop_first();
+            let Some(state) = self.rules.get_mut(rule as usize) else { continue };
+            if let Joined::Sequence(sequences) = &mut state.joined {
+                sequences.decide(number, at, trace);
+            }
+            self.release(rule, found);
+        }
+    }
+
+    /// Gives out the sequences of a rule that wait for nothing.
+    fn release(&mut self, number: u32, found: &mut dyn Found) {
+        let rule = self.engine.rules.get(number as usize);
+        let (Some(rule), Some(state)) = (rule, self.rules.get_mut(number as usize)) else { return };
+        let (Join::Sequence(plan), Joined::Sequence(sequences)) = (&rule.join, &mut state.joined) else {
+            return;
+        };
+        while let Some(detection) = sequences.next(plan, number) {
+            if let Some(detection) = state.pipes.push(detection) {
+                found.found(detection, false);
+            }
+        }
+        match sequences.undecided() {
+            Some(time) => self.undecided.insert(number, time),
+            None => self.undecided.remove(&number),
+        };
+    }
+
+    /// Correlates the hits of the present moment.
+    fn flush(&mut self, found: &mut dyn Found, trace: &mut dyn Trace) {
+        let mut moment = std::mem::take(&mut self.moment);
+        if moment.first().is_some_and(|first| moment.iter().any(|hit| !of_one_event(first, hit))) {
+            moment = by_record_number(moment);
+        }
+        let mut rest = moment.as_slice();
+        while let Some(first) = rest.first() {
+            let of_event = rest.iter().take_while(|hit| of_one_event(first, hit)).count();
+            let (hits, others) = rest.split_at(of_event);
+            self.event(first, hits, found, trace);
+            rest = others;
+        }
+        moment.clear();
+        self.moment = moment;
+    }
+
+    /// Correlates the hits of one event of one rule.
+    fn event(&mut self, first: &Hit, hits: &[Hit], found: &mut dyn Found, trace: &mut dyn Trace) {
+        let number = first.rule;
+        let rule = self.engine.rules.get(number as usize);
+        let (Some(rule), Some(state)) = (rule, self.rules.get_mut(number as usize)) else { return };
+        let member = self.repetitions.member(first);
+        match (&rule.join, &mut state.joined) {
+            (Join::Event, _) => {
+                if let Some(detection) = state.pipes.push(Detection::of_event(number, member)) {
+                    found.found(detection, false);
+                }
+            }
+            (Join::Sequence(plan), Joined::Sequence(sequences)) => {
+                let Some(time) = first.time else { return };
+                let (mut due, traced) = (Vec::new(), trace.listens());
+                let mut around = Around { holds: &|_, _| true, trace, traced };
+                sequences.event(plan, time, hits, &Arc::new(member), &mut around, &mut due);
+                self.due.extend(due.into_iter().map(|due| (due.at, number, due.number)));
+                self.release(number, found);
+            }
+            (Join::Sample(filters), Joined::Sample(samples)) => {
+                samples.event(*filters, hits, &Arc::new(member));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Detection {
+    fn of_event(rule: u32, member: Member) -> Detection {
+        Detection { rule, time: member.time, keys: Vec::new(), members: vec![Some(member)] }
+    }
 }
 
 /// How often each identity came.
@@ -135,17 +407,123 @@ fn joined(
 struct Repetitions(FxHashMap<MemberId, usize>);
 
 impl Repetitions {
-    /// The event of the next hit. Of equal records each has an identity of its own.
+    /// The event of the next hit. Of equal records each has an identity of its own: they have one time too.
     fn member(&mut self, hit: &Hit) -> Member {
         let n = self.0.entry(hit.member.clone()).or_default();
         *n += 1;
-        Member {
-            id: hit.member.repeated(*n),
-            time: hit.time,
-            captures: hit.captures.clone(),
-            record: hit.record.clone(),
+        Member::of(hit, *n)
+    }
+}
+
+/// How often each identity of each rule came of late, whatever else came between.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Recent {
+    times: FxHashMap<(u32, MemberId), (Option<i64>, usize)>,
+    /// How many were left when old ones were last forgotten.
+    left: usize,
+}
+
+impl Recent {
+    fn member(&mut self, hit: &Hit) -> Member {
+        let (_, n) = self.times.entry((hit.rule, hit.member.clone())).or_insert((hit.time, 0));
+        *n += 1;
+        Member::of(hit, *n)
+    }
+
+    /// Forgets, from time to time, those before a time.
+    fn forget(&mut self, time: i64) {
+        if self.times.len() > (2 * self.left).max(1024) {
+            self.times.retain(|_, (at, _)| at.is_some_and(|at| at >= time));
+            self.left = self.times.len();
         }
     }
+
+    /// Names the rules anew; what belongs to none is forgotten.
+    pub(crate) fn renumber(self, new: impl Fn(u32) -> Option<u32>) -> Recent {
+        let renumbered = self.times.into_iter().filter_map(|((rule, id), n)| Some(((new(rule)?, id), n)));
+        Recent { times: renumbered.collect(), left: self.left }
+    }
+}
+
+/// Puts detections in the order of time, then of rule ids, while some sequences wait to be decided. What only the end decided
+/// comes last.
+pub struct InOrder<'e> {
+    engine: &'e Engine,
+    held: BTreeMap<(bool, i64, u32, u64), Detection>,
+    last: Vec<Detection>,
+    came: u64,
+}
+
+impl<'e> InOrder<'e> {
+    /// Holds nothing.
+    #[must_use]
+    pub fn new(engine: &'e Engine) -> InOrder<'e> {
+        InOrder { engine, held: BTreeMap::new(), last: Vec::new(), came: 0 }
+    }
+
+    /// Gives out what nothing can come before any more: all that is earlier than the first undecided sequence.
+    pub fn release(&mut self, correlator: &Correlator<'_>, out: &mut dyn FnMut(Detection)) {
+        if self.held.is_empty() {
+            return;
+        }
+        match correlator.undecided() {
+            None => std::mem::take(&mut self.held).into_values().for_each(out),
+            Some(time) => {
+                let held = self.held.split_off(&(false, time, 0, 0));
+                std::mem::replace(&mut self.held, held).into_values().for_each(out);
+            }
+        }
+    }
+
+    /// Gives out the rest.
+    pub fn finish(self, out: &mut dyn FnMut(Detection)) {
+        self.held.into_values().chain(self.last).for_each(out);
+    }
+}
+
+impl Found for InOrder<'_> {
+    fn found(&mut self, detection: Detection, last: bool) {
+        if last {
+            self.last.push(detection);
+            return;
+        }
+        self.came += 1;
+        let (absent, time) = (detection.time.is_none(), detection.time.unwrap_or(0));
+        let place = (absent, time, self.engine.rank(detection.rule), self.came);
+        self.held.insert(place, detection);
+    }
+}
+
+/// Within a moment, the hits of one rule that have equal time and tiebreaker, puts the events of one log of one host in the
+/// order of their record numbers, in the places that they hold together. So the order is total, whatever stands between them.
+fn by_record_number(moment: Vec<Hit>) -> Vec<Hit> {
+    let mut events: Vec<Vec<Hit>> = Vec::new();
+    for hit in moment {
+        match events.last_mut() {
+            Some(hits) if hits.last().is_some_and(|last| of_one_event(last, &hit)) => hits.push(hit),
+            _ => events.push(vec![hit]),
+        }
+    }
+    let series = |event: &Vec<Hit>| event.first().and_then(|hit| hit.series);
+    let mut places: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
+    for (place, event) in events.iter().enumerate() {
+        if let Some(series) = series(event) {
+            places.entry(series.origin).or_default().push(place);
+        }
+    }
+    let mut moves: Vec<(usize, Vec<Hit>)> = Vec::new();
+    for places in places.into_values().filter(|places| places.len() > 1) {
+        let take = |place: &usize| events.get_mut(*place).map(std::mem::take);
+        let mut group: Vec<Vec<Hit>> = places.iter().filter_map(take).collect();
+        group.sort_by_key(|event| series(event).map(|series| series.number));
+        moves.extend(places.into_iter().zip(group));
+    }
+    for (place, event) in moves {
+        if let Some(emptied) = events.get_mut(place) {
+            *emptied = event;
+        }
+    }
+    events.into_iter().flatten().collect()
 }
 
 /// Of two hits of one rule.
@@ -154,18 +532,8 @@ fn of_one_event(a: &Hit, b: &Hit) -> bool {
 }
 
 /// The later of two times; an absent one is the latest.
-fn later(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+pub(crate) fn later(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     if absent_last(&a, &b).is_lt() { b } else { a }
-}
-
-/// The order of two hits of a rule, but for record numbers.
-fn order(a: &Hit, b: &Hit) -> Ordering {
-    let input = |hit: &Hit| (hit.record.source, hit.record.position, hit.step);
-    moment(a, b).then_with(|| input(a).cmp(&input(b)))
-}
-
-fn moment(a: &Hit, b: &Hit) -> Ordering {
-    absent_last(&a.time, &b.time).then_with(|| absent_last::<Tiebreaker>(&a.tiebreaker, &b.tiebreaker))
 }
 
 fn absent_last<T: Ord>(a: &Option<T>, b: &Option<T>) -> Ordering {
@@ -175,91 +543,19 @@ fn absent_last<T: Ord>(a: &Option<T>, b: &Option<T>) -> Ordering {
     }
 }
 
-/// Within each run of equal time and tiebreaker, puts the events of one log of one host in the order of their record
-/// numbers, in the places that they hold together. So the order is total, whatever stands between them. `hit` is a hit of
-/// the event.
-fn by_record_number<T: Clone>(events: &mut [T], hit: impl Fn(&T) -> Option<&Hit>) {
-    let together = |a: &T, b: &T| hit(a).zip(hit(b)).is_some_and(|(a, b)| moment(a, b).is_eq());
-    for run in events.chunk_by_mut(together) {
-        if run.len() < 2 {
-            continue;
-        }
-        let series = |event: &T| hit(event).and_then(|hit| hit.series);
-        let mut places: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
-        for (place, event) in run.iter().enumerate() {
-            if let Some(series) = series(event) {
-                places.entry(series.origin).or_default().push(place);
-            }
-        }
-        let mut moves: Vec<(usize, T)> = Vec::new();
-        for places in places.into_values().filter(|places| places.len() > 1) {
-            let mut group: Vec<&T> = places.iter().filter_map(|place| run.get(*place)).collect();
-            group.sort_by_key(|event| series(event).map(|series| series.number));
-            moves.extend(places.iter().copied().zip(group.into_iter().cloned()));
-        }
-        for (place, event) in moves {
-            if let Some(old) = run.get_mut(place) {
-                *old = event;
-            }
-        }
-    }
-}
-
-/// Which of `count` ordered results the pipes keep, the limit in front of them.
-fn kept(count: usize, pipes: &[Pipe], limit: Option<ResultLimit>) -> Range<usize> {
-    let implied = limit.map(|limit| {
-        let tail = match pipes.first() {
-            Some(pipe) => matches!(pipe, Pipe::Tail(_)),
-            None => limit.position == ResultPosition::Tail,
-        };
-        if tail { Pipe::Tail(limit.size) } else { Pipe::Head(limit.size) }
-    });
-    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    implied.iter().chain(pipes).fold(0..count, |kept, pipe| match *pipe {
-        Pipe::Head(n) => kept.start..kept.end.min(kept.start.saturating_add(size(n))),
-        Pipe::Tail(n) => kept.start.max(kept.end.saturating_sub(size(n)))..kept.end,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{by_record_number, kept, order};
-    use crate::compile::{ResultLimit, ResultPosition};
+    use super::by_record_number;
     use crate::hit::{Hit, Series};
     use quell_event::{Position, RecordRef, RecordText};
-    use quell_ir::logic::Pipe::{self, Head, Tail};
-    use std::ops::Range;
 
-    #[test]
-    fn pipes_apply_from_left_to_right_behind_the_limit() {
-        let limit = |size, position| Some(ResultLimit { size, position });
-        let cases: &[(&[Pipe], Option<ResultLimit>, Range<usize>)] = &[
-            (&[], None, 0..20),
-            (&[Head(3)], None, 0..3),
-            (&[Tail(3)], None, 17..20),
-            (&[Tail(10), Head(7)], None, 10..17),
-            (&[Head(10), Tail(7)], None, 3..10),
-            (&[Head(0)], None, 0..0),
-            (&[Tail(0)], None, 20..20),
-            (&[Head(50)], None, 0..20),
-            (&[Head(u64::MAX)], None, 0..20),
-            (&[], limit(10, ResultPosition::Tail), 10..20),
-            (&[], limit(10, ResultPosition::Head), 0..10),
-            (&[Head(50)], limit(10, ResultPosition::Tail), 0..10),
-            (&[Tail(5), Head(2)], limit(10, ResultPosition::Head), 15..17),
-        ];
-        for (pipes, limit, expected) in cases {
-            assert_eq!(kept(20, pipes, *limit), *expected, "{pipes:?} {limit:?}");
-        }
-    }
-
-    fn hit(offset: u64, time: i64, series: Option<(u64, u64)>) -> Hit {
+    fn hit(offset: u64, series: Option<(u64, u64)>) -> Hit {
         let position = Position { offset, number: offset };
         Hit {
             rule: 0,
             step: 0,
             keys: Box::default(),
-            time: Some(time),
+            time: Some(5),
             tiebreaker: None,
             series: series.map(|(origin, number)| Series { origin, number }),
             member: "m".into(),
@@ -270,20 +566,16 @@ mod tests {
 
     #[test]
     fn record_numbers_order_what_one_log_wrote_at_one_time() {
-        // Logs 1 and 2 stand mixed; a hit without a log keeps its place; another time is another run.
-        let mut hits = vec![
-            hit(0, 5, Some((1, 30))),
-            hit(1, 5, Some((2, 8))),
-            hit(2, 5, None),
-            hit(3, 5, Some((1, 10))),
-            hit(4, 5, Some((2, 7))),
-            hit(5, 5, Some((1, 20))),
-            hit(6, 6, Some((1, 1))),
+        // Logs 1 and 2 stand mixed; a hit without a log keeps its place.
+        let hits = vec![
+            hit(0, Some((1, 30))),
+            hit(1, Some((2, 8))),
+            hit(2, None),
+            hit(3, Some((1, 10))),
+            hit(4, Some((2, 7))),
+            hit(5, Some((1, 20))),
         ];
-        hits.reverse();
-        hits.sort_by(order);
-        by_record_number(&mut hits, |hit| Some(hit));
-        let offsets: Vec<u64> = hits.iter().map(|hit| hit.record.position.offset).collect();
-        assert_eq!(offsets, [3, 4, 2, 5, 1, 0, 6]);
+        let offsets: Vec<u64> = by_record_number(hits).iter().map(|hit| hit.record.position.offset).collect();
+        assert_eq!(offsets, [3, 4, 2, 5, 1, 0]);
     }
 }

@@ -1,18 +1,19 @@
 //! Hits: that an event satisfies a step of a rule, and all that later stages need to know of the event.
 
 use crate::compile::{CompiledRule, MemberSlots, Step};
-use crate::join_key::Key;
-use quell_event::{Event, RecordRef, Slot};
+use crate::join_key::{self, Key};
+use quell_event::{Event, RecordRef, RecordText, Slot};
 use quell_ir::date::date_of;
 use quell_ir::value::Number;
 use quell_ir::{Datum, Value};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// An event that satisfies a step of a rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hit {
     /// The rule's number in the engine.
     pub rule: u32,
@@ -34,8 +35,18 @@ pub struct Hit {
     pub record: RecordRef,
 }
 
+impl Hit {
+    /// About how many bytes it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = if let RecordText::Owned(text) = &self.record.text { text.len() } else { 0 };
+        let keys = self.keys.iter().map(|key| size_of::<Key>() + join_key::bytes(key)).sum::<usize>();
+        let captured = self.captures.iter().map(|values| join_key::bytes(values)).sum::<usize>();
+        size_of::<Hit>() + self.member.as_str().len() + text + keys + captured
+    }
+}
+
 /// The identity of an event: its `_id`, else its `event.id`, else a hash of its record's text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MemberId(Arc<str>);
 
 impl MemberId {
@@ -59,7 +70,7 @@ impl From<&str> for MemberId {
 }
 
 /// A record's place in one log of one host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Series {
     /// A hash of host and channel.
     pub origin: u64,
@@ -68,7 +79,7 @@ pub struct Series {
 }
 
 /// What orders events of equal time. Numbers come before texts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Tiebreaker {
     /// A number, never NaN.
     Number(Number),

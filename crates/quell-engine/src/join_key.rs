@@ -109,6 +109,12 @@ fn number(number: Number) -> Option<Value> {
     }
 }
 
+/// About how many bytes a key takes.
+pub(crate) fn bytes(key: &[Value]) -> usize {
+    let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
+    size_of_val(key) + key.iter().map(text).sum::<usize>()
+}
+
 /// The order of keys: by their first values, then their second ones.
 pub(crate) fn compare_keys(a: &[Value], b: &[Value]) -> Ordering {
     let differing = a.iter().zip(b).map(|(a, b)| compare_values(a, b)).find(|order| order.is_ne());

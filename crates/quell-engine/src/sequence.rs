@@ -3,14 +3,22 @@
 //! Source: Elasticsearch's "EQL syntax reference", "Sequences" and "Missing events", and what its matcher does. Of every
 //! key each step but the last has a slot for one pending sequence, whose last event it matched. An event moves what waits
 //! in the slot before its step on, and the newest start wins: what it finds in its own slot is replaced. Steps are tried
-//! from the last to the first, so that no event follows itself. Steps that must not come (`![…]`) are looked at when the
-//! others are complete.
+//! from the last to the first, so that no event follows itself. What must not come (`![…]`) is noted as it comes; only behind the
+//! last step has a sequence to wait for it.
+//!
+//! Events come in ascending order, one by one, and nothing is looked at twice: so the same code serves files and streams,
+//! and what has not ended within `maxspan` can be forgotten.
 
+use crate::correlate::{Detection, Member};
 use crate::hit::Hit;
 use crate::join_key::Key;
+use crate::trace::{Step, Trace};
 use quell_ir::logic;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A compiled sequence.
 #[derive(Debug)]
@@ -23,6 +31,8 @@ pub(crate) struct SequencePlan {
     positive: Vec<bool>,
     /// How many of them must.
     places: usize,
+    /// Of each gap, before the first place to behind the last, whether something must not come there.
+    watched: Vec<bool>,
 }
 
 /// What the hits of a written step are to the sequence.
@@ -36,205 +46,556 @@ enum Role {
     Until,
 }
 
-/// The hits of one event on the steps of one rule, in the order of the steps; never none.
-#[derive(Clone, Debug)]
-pub(crate) struct Occurrence {
-    pub(crate) hits: Vec<Hit>,
-}
-
-/// Events that belong together, as numbers of occurrences.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Joined {
-    pub(crate) key: Key,
-    /// One for each step, `None` for one that must not come.
-    pub(crate) members: Vec<Option<usize>>,
-}
-
 impl SequencePlan {
     pub(crate) fn new(sequence: &logic::Sequence) -> SequencePlan {
         let maxspan = sequence.maxspan.map(|span| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX));
-        let mut plan = SequencePlan { maxspan, roles: Vec::new(), positive: Vec::new(), places: 0 };
+        let (mut roles, mut positive, mut places) = (Vec::new(), Vec::new(), 0);
         for step in &sequence.steps {
             let runs = step.runs as usize;
-            plan.positive.extend(std::iter::repeat_n(!step.missing, runs));
+            positive.extend(std::iter::repeat_n(!step.missing, runs));
             if step.missing {
-                plan.roles.push(Role::Missing(plan.places));
+                roles.push(Role::Missing(places));
             } else {
-                plan.roles.push(Role::Places(plan.places..plan.places + runs));
-                plan.places += runs;
+                roles.push(Role::Places(places..places + runs));
+                places += runs;
             }
         }
-        plan.roles.extend(sequence.until.iter().map(|_| Role::Until));
-        plan
+        roles.extend(sequence.until.iter().map(|_| Role::Until));
+        let watches = |gap| roles.iter().any(|role| matches!(role, Role::Missing(at) if *at == gap));
+        let watched = (0..=places).map(watches).collect();
+        SequencePlan { maxspan, roles, positive, places, watched }
     }
 
-    /// The sequences among the occurrences, which are in ascending order. They come in the order of their last events, and
-    /// those with the same one in the order of their keys. An occurrence without a time takes no part.
-    pub(crate) fn join(&self, occurrences: &[Occurrence]) -> Vec<Joined> {
-        let mut run = Run {
-            plan: self,
-            keys: KeyNumbers::default(),
-            slots: FxHashMap::default(),
-            until: FxHashMap::default(),
-            forbidden: FxHashMap::default(),
-            completed: Vec::new(),
-        };
-        for (number, occurrence) in occurrences.iter().enumerate() {
-            let Some(time) = occurrence.hits.first().and_then(|hit| hit.time) else { continue };
-            run.event(number, time, &occurrence.hits);
-        }
-        run.finish(occurrences)
-    }
-
-    /// Whether there is a step behind that many others that must not come.
+    /// Whether something must not come behind that many steps.
     fn watches(&self, gap: usize) -> bool {
-        self.roles.iter().any(|role| matches!(role, Role::Missing(at) if *at == gap))
+        self.watched.get(gap).copied().unwrap_or(false)
+    }
+
+    /// Whether a sequence that began then is too old at `now`.
+    fn too_long(&self, began: i64, now: i64) -> bool {
+        self.maxspan.is_some_and(|most| now.saturating_sub(began) > most)
+    }
+
+    /// The place of the event of a written step; of several the last.
+    pub(crate) fn place_of(&self, step: u16) -> Option<usize> {
+        match self.roles.get(usize::from(step))? {
+            Role::Places(places) => places.end.checked_sub(1),
+            Role::Missing(_) | Role::Until => None,
+        }
     }
 
     /// The events at their steps.
-    fn members(&self, events: &[usize]) -> Vec<Option<usize>> {
-        let mut events = events.iter().copied();
+    fn members(&self, events: Vec<Arc<Member>>) -> Vec<Option<Member>> {
+        let mut events = events.into_iter().map(Arc::unwrap_or_clone);
         self.positive.iter().map(|positive| if *positive { events.next() } else { None }).collect()
     }
 }
 
-/// A number for each key.
-#[derive(Default)]
-struct KeyNumbers<'h> {
-    numbers: FxHashMap<&'h Key, u32>,
-    keys: Vec<&'h Key>,
+/// All that one sequence rule has pending.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct SequenceState {
+    lanes: FxHashMap<Key, Lane>,
+    /// How many lanes were left when they were last swept.
+    swept: usize,
+    /// Complete sequences in the order of their last events; those behind an undecided one wait for it.
+    complete: VecDeque<Complete>,
+    /// How many complete ones left the queue: the number of its front.
+    gone: u64,
+    /// The bytes that it holds, about.
+    bytes: usize,
 }
 
-impl<'h> KeyNumbers<'h> {
-    fn of(&mut self, key: &'h Key) -> u32 {
-        // 2^32 keys would not fit in memory.
-        let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
-        let number = *self.numbers.entry(key).or_insert(next);
-        if number == next {
-            self.keys.push(key);
-        }
-        number
-    }
+/// What is pending for one key.
+#[derive(Debug, Serialize, Deserialize)]
+struct Lane {
+    /// By the place of the last event.
+    slots: Vec<Option<Pending>>,
+    /// By gap, what must not come there; empty if nothing is watched.
+    marks: Vec<Option<Mark>>,
+    /// The numbers of complete ones that something behind them can still refute.
+    waiting: Vec<u64>,
 }
 
 /// Events that still wait for others.
-#[derive(Debug)]
-struct Pending {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Pending {
     /// The time of the first, in nanoseconds.
     began: i64,
-    events: Vec<usize>,
+    /// The last time before it at which something came that must not, in whole milliseconds.
+    lead: Option<i64>,
+    /// Whether something came between its events that must not.
+    refuted: bool,
+    pub(crate) events: Vec<Arc<Member>>,
 }
 
-struct Run<'p, 'h> {
-    plan: &'p SequencePlan,
-    keys: KeyNumbers<'h>,
-    /// By key and by the place of the last event.
-    slots: FxHashMap<(u32, usize), Pending>,
-    /// The latest event of each key that ends what is pending.
-    until: FxHashMap<u32, usize>,
-    /// Of each key and each gap between places, the times of events that must not come there, in whole milliseconds.
-    forbidden: FxHashMap<(u32, usize), Vec<i64>>,
-    completed: Vec<(u32, Vec<usize>)>,
+/// The last two times at which something came that must not, in whole milliseconds: events of equal time do not count.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Mark {
+    latest: i64,
+    earlier: Option<i64>,
 }
 
-impl<'h> Run<'_, 'h> {
-    fn event(&mut self, number: usize, time: i64, hits: &'h [Hit]) {
-        let plan = self.plan;
-        let roles = |hit: &'h Hit| Some((plan.roles.get(usize::from(hit.step))?, hit.keys.iter()));
-        for (role, keys) in hits.iter().rev().filter_map(roles) {
-            for key in keys {
-                let key = self.keys.of(key);
+impl Mark {
+    fn before(self, time: i64) -> Option<i64> {
+        if self.latest < time { Some(self.latest) } else { self.earlier }
+    }
+}
+
+/// A complete sequence.
+#[derive(Debug, Serialize, Deserialize)]
+struct Complete {
+    key: Key,
+    events: Vec<Arc<Member>>,
+    verdict: Verdict,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Verdict {
+    /// Something may come until then that must not, in whole milliseconds.
+    Open(i64),
+    Stands,
+    Refuted,
+}
+
+/// When a complete sequence is decided, unless something refutes it before.
+pub(crate) struct Due {
+    /// In whole milliseconds; decided by the first event behind it.
+    pub(crate) at: i64,
+    /// Its number.
+    pub(crate) number: u64,
+}
+
+/// What a sequence asks of the rest of the correlator.
+pub(crate) struct Around<'a> {
+    /// Whether what was left open when the event was matched holds, given the events before it.
+    pub(crate) holds: &'a dyn Fn(&Hit, &[Arc<Member>]) -> bool,
+    /// Told of everything that happens.
+    pub(crate) trace: &'a mut dyn Trace,
+    /// Whether anybody listens.
+    pub(crate) traced: bool,
+}
+
+impl Around<'_> {
+    fn tell(&mut self, key: &Key, time: i64, step: impl FnOnce() -> Step) {
+        if self.traced {
+            self.trace.step(key, time, step());
+        }
+    }
+}
+
+impl SequenceState {
+    /// Takes the hits of one event, in the order of steps. Gives what is decided and waits for nothing to `found`, and what is
+    /// decided later to `due`.
+    pub(crate) fn event(
+        &mut self,
+        plan: &SequencePlan,
+        time: i64,
+        hits: &[Hit],
+        member: &Arc<Member>,
+        around: &mut Around<'_>,
+        due: &mut Vec<Due>,
+    ) {
+        for hit in hits.iter().rev() {
+            let Some(role) = plan.roles.get(usize::from(hit.step)) else { continue };
+            for key in &hit.keys {
                 match role {
                     Role::Places(places) => {
-                        places.clone().rev().for_each(|place| self.step(key, place, number, time));
+                        for place in places.clone().rev() {
+                            self.place(plan, key, place, time, hit, member, around, due);
+                        }
                     }
-                    Role::Missing(gap) => {
-                        self.forbidden.entry((key, *gap)).or_default().push(milliseconds(time));
-                    }
+                    Role::Missing(gap) => self.forbidden(plan, key, *gap, time, hit, around),
                     Role::Until => {}
                 }
             }
         }
         // It ends what this very event began or moved on, but not what it completed.
-        for (_, keys) in hits.iter().filter_map(roles).filter(|(role, _)| matches!(role, Role::Until)) {
-            for key in keys {
-                let key = self.keys.of(key);
-                self.until.insert(key, number);
+        for hit in hits {
+            if let Some(Role::Until) = plan.roles.get(usize::from(hit.step)) {
+                for key in &hit.keys {
+                    self.until(plan, key, time, hit, around);
+                }
             }
+        }
+        if self.lanes.len() > (2 * self.swept).max(1024) {
+            self.sweep(plan, time);
         }
     }
 
-    fn step(&mut self, key: u32, place: usize, number: usize, time: i64) {
-        let mut pending = Pending { began: time, events: Vec::new() };
-        if let Some(before) = place.checked_sub(1) {
-            // It is used up, whatever comes of it.
-            let Some(found) = self.slots.remove(&(key, before)) else { return };
-            let span = time.saturating_sub(found.began);
-            let ended = self.until.get(&key).is_some_and(|until| found.events.last() <= Some(until));
-            if self.plan.maxspan.is_some_and(|most| span > most) || ended {
-                return;
-            }
-            pending = found;
-        }
-        pending.events.push(number);
-        if place + 1 == self.plan.places {
-            self.completed.push((key, pending.events));
-        } else {
-            self.slots.insert((key, place), pending);
-        }
-    }
-
-    /// What is complete, less what an event refutes that must not come.
-    fn finish(self, occurrences: &[Occurrence]) -> Vec<Joined> {
-        let time = |number: usize| occurrences.get(number).and_then(|one| one.hits.first()?.time);
-        let mut joined = Vec::new();
-        for (key, events) in &self.completed {
-            let times: Option<Vec<i64>> =
-                events.iter().map(|number| time(*number).map(milliseconds)).collect();
-            let Some(key_values) = self.keys.keys.get(*key as usize) else { continue };
-            if times.is_some_and(|times| self.stands(*key, &times)) {
-                joined.push(Joined { key: Key::clone(key_values), members: self.plan.members(events) });
-            }
-        }
-        joined
-    }
-
-    /// Whether nothing came that must not come: in the middle at all, before and behind within a window of `maxspan` that
-    /// holds the events. `times` are the events', in whole milliseconds.
-    fn stands(&self, key: u32, times: &[i64]) -> bool {
-        let (Some(first), Some(last)) = (times.first(), times.last()) else { return false };
-        let forbidden = |gap: usize| self.forbidden.get(&(key, gap)).map_or(&[][..], Vec::as_slice);
-        let mut pairs = (1..).zip(times.iter().zip(times.iter().skip(1)));
-        let refuted = pairs.any(|(gap, (before, after))| {
-            let next = next_behind(forbidden(gap), *before);
-            next.is_some_and(|next| next < *after)
-        });
-        // A gap that the sequence does not watch has no events.
-        let before = forbidden(0);
-        let lead = before.get(..before.partition_point(|time| time < first)).and_then(<[i64]>::last);
-        let trail = next_behind(forbidden(times.len()), *last);
-        let longer = |from: i64, to: i64| {
-            self.plan.maxspan.is_none_or(|most| to.saturating_sub(from) > milliseconds(most))
+    #[allow(clippy::too_many_arguments, reason = "an event at a place of a key is all of these")]
+    fn place(
+        &mut self,
+        plan: &SequencePlan,
+        key: &Key,
+        place: usize,
+        time: i64,
+        hit: &Hit,
+        member: &Arc<Member>,
+        around: &mut Around<'_>,
+        due: &mut Vec<Due>,
+    ) {
+        let pending = match place.checked_sub(1) {
+            None => self.begin(plan, key, time, hit, member, around),
+            Some(before) => self.go_on(plan, key, before, time, hit, member, around),
         };
-        !refuted
-            && match (lead, trail) {
-                (None, None) => true,
-                // With both ends watched, an end without such an event leaves the window all the room it needs.
-                (Some(_), None) if self.plan.watches(times.len()) => true,
-                (None, Some(_)) if self.plan.watches(0) => true,
-                (Some(lead), None) => longer(*lead, *last),
-                (None, Some(trail)) => longer(*first, trail),
-                (Some(lead), Some(trail)) => longer(*lead, trail),
+        let Some(pending) = pending else { return };
+        if place + 1 == plan.places {
+            self.completed(plan, key, time, pending, around, due);
+            return;
+        }
+        around.tell(key, time, || Step::Reached { place, events: pending.events.clone() });
+        self.bytes += pending.bytes();
+        let lane = lane(&mut self.lanes, &mut self.bytes, plan, key);
+        let Some(slot) = lane.slots.get_mut(place) else { return };
+        if let Some(old) = slot.replace(pending) {
+            self.bytes = self.bytes.saturating_sub(old.bytes());
+            around.tell(key, time, || Step::Replaced { place, events: old.events });
+        }
+    }
+
+    fn begin(
+        &mut self,
+        plan: &SequencePlan,
+        key: &Key,
+        time: i64,
+        hit: &Hit,
+        member: &Arc<Member>,
+        around: &mut Around<'_>,
+    ) -> Option<Pending> {
+        if !(around.holds)(hit, &[]) {
+            return None;
+        }
+        let lead = if plan.watches(0) {
+            self.mark(key, 0).and_then(|mark| mark.before(milliseconds(time)))
+        } else {
+            None
+        };
+        Some(Pending { began: time, lead, refuted: false, events: vec![Arc::clone(member)] })
+    }
+
+    /// Takes what waits before a place, with the event behind it. It is used up, whatever comes of it.
+    #[allow(clippy::too_many_arguments, reason = "an event at a place of a key is all of these")]
+    fn go_on(
+        &mut self,
+        plan: &SequencePlan,
+        key: &Key,
+        before: usize,
+        time: i64,
+        hit: &Hit,
+        member: &Arc<Member>,
+        around: &mut Around<'_>,
+    ) -> Option<Pending> {
+        let Some(lane) = self.lanes.get_mut(key) else {
+            around.tell(key, time, || Step::Nothing { place: before + 1, member: Arc::clone(member) });
+            return None;
+        };
+        let slot = lane.slots.get_mut(before)?;
+        let Some(waiting) = slot else {
+            around.tell(key, time, || Step::Nothing { place: before + 1, member: Arc::clone(member) });
+            return None;
+        };
+        if !(around.holds)(hit, &waiting.events) {
+            around.tell(key, time, || Step::Unlike { place: before + 1, member: Arc::clone(member) });
+            return None;
+        }
+        let mut pending = slot.take()?;
+        self.bytes = self.bytes.saturating_sub(pending.bytes());
+        let mark = lane.marks.get(before + 1).copied().flatten();
+        if lane.is_empty() {
+            self.lanes.remove(key);
+            self.bytes = self.bytes.saturating_sub(lane_bytes(plan, key));
+        }
+        if plan.too_long(pending.began, time) {
+            around.tell(key, time, || Step::TooLong { place: before + 1, events: pending.events });
+            return None;
+        }
+        let last = pending.events.last().and_then(|last| last.time).map_or(i64::MIN, milliseconds);
+        let between = mark.and_then(|mark| mark.before(milliseconds(time))).filter(|came| *came > last);
+        if let Some(came) = between {
+            around.tell(key, time, || Step::Between { place: before + 1, came });
+            pending.refuted = true;
+        }
+        pending.events.push(Arc::clone(member));
+        Some(pending)
+    }
+
+    fn completed(
+        &mut self,
+        plan: &SequencePlan,
+        key: &Key,
+        time: i64,
+        pending: Pending,
+        around: &mut Around<'_>,
+        due: &mut Vec<Due>,
+    ) {
+        let verdict = verdict(plan, time, &pending);
+        around.tell(key, time, || match verdict {
+            Verdict::Stands => Step::Complete { events: pending.events.clone() },
+            Verdict::Open(until) => Step::Open { until, events: pending.events.clone() },
+            Verdict::Refuted => Step::Refuted { lead: pending.lead, events: pending.events.clone() },
+        });
+        if verdict == Verdict::Refuted {
+            return;
+        }
+        if let Verdict::Open(at) = verdict {
+            let number = self.gone + self.complete.len() as u64;
+            due.push(Due { at, number });
+            lane(&mut self.lanes, &mut self.bytes, plan, key).waiting.push(number);
+        }
+        self.bytes += pending.bytes();
+        self.complete.push_back(Complete { key: Arc::clone(key), events: pending.events, verdict });
+    }
+
+    fn forbidden(
+        &mut self,
+        plan: &SequencePlan,
+        key: &Key,
+        gap: usize,
+        time: i64,
+        hit: &Hit,
+        around: &mut Around<'_>,
+    ) {
+        if !(around.holds)(hit, &[]) {
+            return;
+        }
+        let now = milliseconds(time);
+        if gap == plan.places {
+            let Some(lane) = self.lanes.get_mut(key) else { return };
+            let (complete, gone) = (&mut self.complete, self.gone);
+            lane.waiting.retain(|number| {
+                let Some(one) = complete.get_mut(place_in(gone, *number)) else { return false };
+                let last = one.events.last().and_then(|last| last.time).map_or(i64::MAX, milliseconds);
+                let refutes = now > last;
+                if refutes {
+                    one.verdict = Verdict::Refuted;
+                    around.tell(key, time, || Step::RefutedBehind { events: one.events.clone() });
+                }
+                !refutes
+            });
+            return;
+        }
+        around.tell(key, time, || Step::Forbidden { gap });
+        let lane = lane(&mut self.lanes, &mut self.bytes, plan, key);
+        let Some(mark) = lane.marks.get_mut(gap) else { return };
+        *mark = Some(match *mark {
+            Some(old) if old.latest == now => old,
+            Some(old) => Mark { latest: now, earlier: Some(old.latest) },
+            None => Mark { latest: now, earlier: None },
+        });
+    }
+
+    fn until(&mut self, plan: &SequencePlan, key: &Key, time: i64, hit: &Hit, around: &mut Around<'_>) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        for (place, slot) in lane.slots.iter_mut().enumerate() {
+            if slot.as_ref().is_some_and(|pending| (around.holds)(hit, &pending.events))
+                && let Some(ended) = slot.take()
+            {
+                self.bytes = self.bytes.saturating_sub(ended.bytes());
+                around.tell(key, time, || Step::Ended { place, events: ended.events });
             }
+        }
+        if lane.is_empty() {
+            self.lanes.remove(key);
+            self.bytes = self.bytes.saturating_sub(lane_bytes(plan, key));
+        }
+    }
+
+    fn mark(&self, key: &Key, gap: usize) -> Option<Mark> {
+        self.lanes.get(key)?.marks.get(gap).copied().flatten()
+    }
+
+    /// Decides a complete sequence whose time has come, in milliseconds: nothing refuted it.
+    pub(crate) fn decide(&mut self, number: u64, at: i64, trace: &mut dyn Trace) {
+        let Some(one) = self.complete.get_mut(place_in(self.gone, number)) else { return };
+        if matches!(one.verdict, Verdict::Open(_)) {
+            one.verdict = Verdict::Stands;
+            if trace.listens() {
+                let step = Step::Decided { events: one.events.clone() };
+                trace.step(&one.key, at.saturating_mul(1_000_000), step);
+            }
+        }
+        if let Some(lane) = self.lanes.get_mut(&one.key) {
+            lane.waiting.retain(|waiting| *waiting != number);
+        }
+    }
+
+    /// The next sequence that stands and waits for none before it.
+    pub(crate) fn next(&mut self, plan: &SequencePlan, rule: u32) -> Option<Detection> {
+        loop {
+            if matches!(self.complete.front()?.verdict, Verdict::Open(_)) {
+                return None;
+            }
+            let one = self.complete.pop_front()?;
+            self.gone += 1;
+            self.bytes = self.bytes.saturating_sub(events_bytes(&one.events));
+            if one.verdict == Verdict::Stands {
+                let time = one.events.last().and_then(|last| last.time);
+                let members = plan.members(one.events);
+                return Some(Detection { rule, time, keys: one.key.to_vec(), members });
+            }
+        }
+    }
+
+    /// The time of the first complete sequence that is not decided.
+    pub(crate) fn undecided(&self) -> Option<i64> {
+        self.complete.front()?.events.last()?.time
+    }
+
+    /// What is due, of a state that was saved.
+    pub(crate) fn all_due(&self) -> impl Iterator<Item = Due> {
+        let open = |(place, one): (usize, &Complete)| match one.verdict {
+            Verdict::Open(at) => Some(Due { at, number: self.gone + place as u64 }),
+            Verdict::Stands | Verdict::Refuted => None,
+        };
+        self.complete.iter().enumerate().filter_map(open)
+    }
+
+    /// Forgets what can never be seen in a result at `now` or later.
+    pub(crate) fn sweep(&mut self, plan: &SequencePlan, now: i64) {
+        if let Some(maxspan) = plan.maxspan {
+            let oldest = milliseconds(now.saturating_sub(maxspan)) - 1;
+            let bytes = &mut self.bytes;
+            self.lanes.retain(|key, lane| {
+                for slot in &mut lane.slots {
+                    if slot.as_ref().is_some_and(|pending| plan.too_long(pending.began, now))
+                        && let Some(old) = slot.take()
+                    {
+                        *bytes = bytes.saturating_sub(old.bytes());
+                    }
+                }
+                for mark in &mut lane.marks {
+                    if mark.is_some_and(|mark| mark.latest < oldest) {
+                        *mark = None;
+                    }
+                }
+                let kept = !lane.is_empty();
+                if !kept {
+                    *bytes = bytes.saturating_sub(lane_bytes(plan, key));
+                }
+                kept
+            });
+        }
+        self.swept = self.lanes.len();
+    }
+
+    /// About how many bytes it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether it holds nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lanes.is_empty() && self.complete.is_empty()
+    }
+
+    /// The times of the last events of everything pending.
+    pub(crate) fn pending_times(&self) -> impl Iterator<Item = i64> {
+        let slots = self.lanes.values().flat_map(|lane| lane.slots.iter().flatten());
+        let pending = slots.map(|pending| &pending.events);
+        let open = self.complete.iter().filter(|one| matches!(one.verdict, Verdict::Open(_)));
+        pending.chain(open.map(|one| &one.events)).filter_map(|events| events.last()?.time)
+    }
+
+    /// Drops what is pending since `time` or longer, and says how many sequences that were.
+    pub(crate) fn evict(&mut self, plan: &SequencePlan, time: i64) -> u64 {
+        let mut evicted = 0;
+        let bytes = &mut self.bytes;
+        for one in &mut self.complete {
+            let old = one.events.last().is_none_or(|last| last.time <= Some(time));
+            if old && matches!(one.verdict, Verdict::Open(_)) {
+                one.verdict = Verdict::Refuted;
+                evicted += 1;
+            }
+        }
+        self.lanes.retain(|key, lane| {
+            for slot in &mut lane.slots {
+                let old =
+                    |pending: &Pending| pending.events.last().is_none_or(|last| last.time <= Some(time));
+                if slot.as_ref().is_some_and(old)
+                    && let Some(old) = slot.take()
+                {
+                    *bytes = bytes.saturating_sub(old.bytes());
+                    evicted += 1;
+                }
+            }
+            let kept = !lane.is_empty();
+            if !kept {
+                *bytes = bytes.saturating_sub(lane_bytes(plan, key));
+            }
+            kept
+        });
+        evicted
     }
 }
 
-/// The first time behind `time`.
-fn next_behind(times: &[i64], time: i64) -> Option<i64> {
-    times.get(times.partition_point(|other| *other <= time)).copied()
+/// Whether a complete sequence stands. The window of `maxspan` around it must be free: to its left as far as its last event
+/// allows, to its right as far as its first one does.
+fn verdict(plan: &SequencePlan, time: i64, pending: &Pending) -> Verdict {
+    if pending.refuted {
+        return Verdict::Refuted;
+    }
+    let (first, last) = (milliseconds(pending.began), milliseconds(time));
+    let Some(maxspan) = plan.maxspan.map(milliseconds) else { return Verdict::Stands };
+    if !plan.watches(plan.places) {
+        let free = pending.lead.is_none_or(|lead| last.saturating_sub(lead) > maxspan);
+        return if free { Verdict::Stands } else { Verdict::Refuted };
+    }
+    // With both ends watched, an end without such an event leaves the window all the room it needs.
+    let from = match pending.lead {
+        Some(lead) => lead,
+        None if plan.watches(0) => return Verdict::Stands,
+        None => first,
+    };
+    let until = from.saturating_add(maxspan);
+    if until > last { Verdict::Open(until) } else { Verdict::Stands }
+}
+
+fn lane<'l>(
+    lanes: &'l mut FxHashMap<Key, Lane>,
+    bytes: &mut usize,
+    plan: &SequencePlan,
+    key: &Key,
+) -> &'l mut Lane {
+    lanes.entry(Arc::clone(key)).or_insert_with(|| {
+        *bytes += lane_bytes(plan, key);
+        let gaps = if plan.watched.contains(&true) { plan.places } else { 0 };
+        Lane {
+            slots: vec![None; plan.places.saturating_sub(1)],
+            marks: vec![None; gaps],
+            waiting: Vec::new(),
+        }
+    })
+}
+
+impl Lane {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+            && self.slots.iter().all(Option::is_none)
+            && self.marks.iter().all(Option::is_none)
+    }
+}
+
+impl Pending {
+    fn bytes(&self) -> usize {
+        events_bytes(&self.events)
+    }
+}
+
+fn events_bytes(events: &[Arc<Member>]) -> usize {
+    size_of::<Pending>() + events.iter().map(|event| event.bytes()).sum::<usize>()
+}
+
+fn lane_bytes(plan: &SequencePlan, key: &Key) -> usize {
+    let own = size_of::<Lane>() + size_of::<Key>() + plan.places * size_of::<Option<Pending>>();
+    own + crate::join_key::bytes(key)
+}
+
+/// The place in the queue of complete ones of that number.
+fn place_in(gone: u64, number: u64) -> usize {
+    number.checked_sub(gone).and_then(|place| usize::try_from(place).ok()).unwrap_or(usize::MAX)
 }
 
 /// The whole milliseconds of a time in nanoseconds.
-fn milliseconds(nanoseconds: i64) -> i64 {
+pub(crate) fn milliseconds(nanoseconds: i64) -> i64 {
     nanoseconds.div_euclid(1_000_000)
 }

@@ -1,9 +1,10 @@
 //! Where a record came from, and how to have it again.
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Where a record stands in its source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// Byte offset in the (decompressed) source: of the line, or of the record in an EVTX file.
     pub offset: u64,
@@ -12,7 +13,7 @@ pub struct Position {
 }
 
 /// A record that can be had again, for the document of an alert.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordRef {
     /// The number of the source in the order of the scan.
     pub source: u32,
@@ -23,7 +24,7 @@ pub struct RecordRef {
 }
 
 /// The text of a record, or how to read it again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum RecordText {
     /// Read it again: this many bytes at the position's offset.
     Reread(u32),

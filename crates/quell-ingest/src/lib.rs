@@ -18,6 +18,6 @@ pub use format::{FORMATS, Format, RecordReader, UnknownFormat, format_named};
 pub use layout::Layout;
 pub use mapping::{MappingError, mapping_errors};
 pub use source::{
-    Batch, Discovery, Input, InputWarning, Limits, Loss, OpenOptions, Opened, Reread, SourceFile, WarningLog,
-    discover, open,
+    Batch, Discovery, FileIdentity, FollowPosition, Input, InputWarning, Limits, Live, LiveInput, Loss,
+    OpenOptions, Opened, Reread, SourceFile, WarningLog, discover, open,
 };

@@ -1,5 +1,6 @@
 //! Values: constants of a query, and what an event's fields hold.
 
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ pub enum Case {
 }
 
 /// A constant of a query. Equality and hash are by kind and content (floats by their bits).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Value {
     /// `null`
     Null,
@@ -151,7 +152,7 @@ impl<'a> Datum<'a> {
 }
 
 /// A number that compares exactly: integers of up to 64 bits stay integers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Number {
     /// An integer of up to 64 bits, signed or unsigned.
     Integer(i128),

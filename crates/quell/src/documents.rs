@@ -11,8 +11,8 @@ use thiserror::Error;
 
 /// Makes documents; keeps one decoder for each layout that it met.
 pub struct Documents<'r> {
-    files: &'r [SourceFile],
-    formats: &'r [Option<&'static dyn Format>],
+    /// By the number that records carry: the file, and its format where it could be opened.
+    sources: Vec<(&'r SourceFile, Option<&'static dyn Format>)>,
     options: &'r DecodeOptions,
     context: &'r Context,
     decoders: HashMap<Layout, DocumentDecoder>,
@@ -50,7 +50,13 @@ impl<'r> Documents<'r> {
         options: &'r DecodeOptions,
         context: &'r Context,
     ) -> Documents<'r> {
-        Documents { files, formats, options, context, decoders: HashMap::new(), reread: Reread::default() }
+        let sources = files.iter().zip(formats.iter().copied()).collect();
+        Documents { sources, options, context, decoders: HashMap::new(), reread: Reread::default() }
+    }
+
+    /// The next number that records carry means this file and format: a stream learns its formats as they come.
+    pub(crate) fn learn(&mut self, file: &'r SourceFile, format: &'static dyn Format) {
+        self.sources.push((file, Some(format)));
     }
 
     /// The alert as one document: its event's fields at the top, or those that its events share and the events
@@ -79,9 +85,8 @@ impl<'r> Documents<'r> {
     }
 
     fn event(&mut self, record: &RecordRef) -> Result<Map<String, Value>, DocumentError> {
-        let source = record.source as usize;
-        let file = self.files.get(source).ok_or(DocumentError::Unknown)?;
-        let format = self.formats.get(source).copied().flatten().ok_or(DocumentError::Unknown)?;
+        let source = self.sources.get(record.source as usize).ok_or(DocumentError::Unknown)?;
+        let (file, format) = (source.0, source.1.ok_or(DocumentError::Unknown)?);
         let path = || file.path.display().to_string();
         let again;
         let text: &str = match &record.text {

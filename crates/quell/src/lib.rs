@@ -14,23 +14,29 @@
 //! assert!(report.alerts.is_empty());
 //! ```
 
+mod checkpoint;
 mod context;
 mod decode;
 mod documents;
 mod pipeline;
 mod query;
 mod scan;
+mod stream;
 
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use decode::{Decoded, decode};
 pub use documents::{DocumentError, Documents};
 pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{QueryError, QueryOptions, query};
-pub use scan::{NotRun, Report, Scan, ScanOptions, Stats};
+pub use scan::{AlertSink, NotRun, Report, Scan, ScanOptions, Stats};
+pub use stream::{
+    StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_standard_input,
+};
 
-pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition};
+pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition, SpillError};
 pub use quell_eql::{Dialect, format_source};
 pub use quell_event::EcsSchema;
-pub use quell_ingest::{InputWarning, Loss, WarningLog};
+pub use quell_ingest::{FollowPosition, InputWarning, LiveInput, Loss, WarningLog};
 pub use quell_ir::Value as Constant;
 pub use quell_ir::diagnostic::{did_you_mean, near_names};
 pub use quell_ir::logic::{Query, Sharding};

@@ -1,12 +1,10 @@
 //! One EQL query over inputs, as Elasticsearch's EQL search API answers it.
 
-use crate::pipeline::Progress;
-use crate::scan::{Report, Scan, ScanOptions};
+use crate::scan::{Scan, ScanOptions};
 use quell_engine::{ResultLimit, ResultPosition};
 use quell_eql::Dialect;
 use quell_ir::Diagnostic;
-use quell_rules::{CompileOptions, FileFinding, Rule};
-use std::path::Path;
+use quell_rules::{CompileOptions, Rule};
 
 /// How many results Elasticsearch gives unless told otherwise; quell gives as many with `strict_elasticsearch`.
 const ELASTICSEARCH_SIZE: u64 = 10;
@@ -35,17 +33,11 @@ pub enum QueryError {
     NotRunYet(String),
 }
 
-/// Runs a query. The report's alerts are its results, in ascending order; the findings are warnings.
+/// A query, ready to run: a scan whose alerts are its results, in ascending order, and whose findings are warnings.
 ///
 /// # Errors
 /// Where the query is refused or cannot run yet.
-pub fn query<P: AsRef<Path>>(
-    source: &str,
-    compile: &CompileOptions<'_>,
-    options: &QueryOptions,
-    paths: &[P],
-    progress: &dyn Progress,
-) -> Result<(Report, Vec<FileFinding>), QueryError> {
+pub fn query(source: &str, compile: &CompileOptions<'_>, options: &QueryOptions) -> Result<Scan, QueryError> {
     let mut rule = Rule::of_query(source);
     rule.overrides.event_category.clone_from(&options.event_category_field);
     let compile = CompileOptions { dialect: Some(options.dialect), ..*compile };
@@ -61,6 +53,5 @@ pub fn query<P: AsRef<Path>>(
         let errors = scan.findings().iter().map(|finding| finding.diagnostic.clone()).collect();
         return Err(QueryError::Refused(errors));
     }
-    let report = scan.run(paths, progress);
-    Ok((report, scan.findings().to_vec()))
+    Ok(scan)
 }

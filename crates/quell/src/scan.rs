@@ -3,17 +3,20 @@
 use crate::context::read_context;
 use crate::documents::Documents;
 use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
+use crate::stream::StreamCounts;
 use jiff::tz::TimeZone;
 use quell_engine::{
-    Alert, Engine, EngineOptions, EngineRule, Hit, MatchStats, Matcher, ResultLimit, correlate,
+    Alert, Correlator, Engine, EngineOptions, EngineRule, Hit, HitRuns, InOrder, MatchStats, Matcher, Merged,
+    NoTrace, ResultLimit, SpillError,
 };
 use quell_event::{EventState, Position, RecordRef, RecordText, Slot};
 use quell_ingest::{
-    Batch, Context, DecodeOptions, Decoder, Format, Layout, OpenOptions, SourceFile, WarningLog, discover,
-    format_named,
+    Batch, Context, DecodeError, DecodeOptions, Decoder, Format, Layout, OpenOptions, SourceFile, WarningLog,
+    discover, format_named,
 };
 use quell_ir::date::date_of;
 use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,7 +43,12 @@ pub struct ScanOptions {
     pub tiebreaker_field: Option<String>,
     /// How many results of each rule are kept.
     pub limit: Option<ResultLimit>,
+    /// The bytes of hits that are held in memory, about; more go to temporary files. None is dropped.
+    pub hit_memory: usize,
 }
+
+/// Takes alerts, with what makes their documents; it may say that it wants no more.
+pub type AlertSink<'a> = dyn FnMut(Alert, &mut Documents<'_>) -> ControlFlow<()> + 'a;
 
 impl Default for ScanOptions {
     fn default() -> Self {
@@ -54,11 +62,17 @@ impl Default for ScanOptions {
             timestamp_field: None,
             tiebreaker_field: None,
             limit: None,
+            hit_memory: 512 << 20,
         }
     }
 }
 
 impl ScanOptions {
+    /// The bytes of hits that one thread holds.
+    fn hit_memory(&self) -> usize {
+        self.hit_memory / self.threads()
+    }
+
     pub(crate) fn threads(&self) -> usize {
         const MOST: usize = 256;
         match self.threads {
@@ -147,37 +161,106 @@ impl Scan {
         &self.findings
     }
 
-    /// Finds the inputs that `paths` name (files, folders, patterns, `-`) and runs the rules over them.
+    /// Finds the inputs that `paths` name (files, folders, patterns, `-`), runs the rules over them, and keeps all alerts.
     pub fn run<P: AsRef<Path>>(&self, paths: &[P], progress: &dyn Progress) -> Report {
+        let mut alerts = Vec::new();
+        let mut report = self.run_to(paths, progress, &mut |alert, _| {
+            alerts.push(alert);
+            ControlFlow::Continue(())
+        });
+        report.alerts = alerts;
+        report
+    }
+
+    /// Finds the inputs that `paths` name, runs the rules over them, and gives the alerts to `sink`, in order; the report has
+    /// none. Memory stays flat however many there are.
+    pub fn run_to<P: AsRef<Path>>(
+        &self,
+        paths: &[P],
+        progress: &dyn Progress,
+        sink: &mut AlertSink<'_>,
+    ) -> Report {
         let started = Instant::now();
         let found = discover(paths);
         let decoders = Decoders::new(&self.engine, &self.options);
-        let context = read_context(self.engine.fields(), &found.files, &self.options, progress);
+        let context = Arc::new(read_context(self.engine.fields(), &found.files, &self.options, progress));
         let workers: Vec<MatchWork<'_>> =
             (0..self.options.threads()).map(|_| MatchWork::new(self, &decoders, &context)).collect();
         let (workers, driven) = drive(&found.files, &self.options.open_options(), workers, progress);
         let mut report = Report::new(found.files, found.warnings, driven, &self.options);
-        let mut hits = Vec::new();
         let mut matched = MatchStats::default();
-        for mut worker in workers {
-            hits.append(&mut worker.hits);
+        for worker in &workers {
             matched.add(&worker.matcher.stats());
-            report.stats.absorb(&worker);
+            report.stats.absorb(worker);
         }
+        self.count(&mut report, &matched);
+        report.stats.context_forgotten = context.forgotten();
+        report.context = Arc::clone(&context);
+        let runs = workers.into_iter().map(|worker| worker.hits).collect();
+        report.spill_errors = self.correlate(runs, &report, sink);
+        report.stats.elapsed = started.elapsed();
+        report
+    }
+
+    /// What a stream came to.
+    pub(crate) fn report_of_stream(
+        &self,
+        work: &MatchWork<'_>,
+        file: SourceFile,
+        warnings: WarningLog,
+        counts: StreamCounts,
+    ) -> Report {
+        let mut report = Report::new(vec![file], warnings, Driven::default(), &self.options);
+        report.stats.absorb(work);
+        self.count(&mut report, &work.matcher.stats());
+        report.stream = Some(counts);
+        report
+    }
+
+    /// Notes what matching counted.
+    fn count(&self, report: &mut Report, matched: &MatchStats) {
         report.stats.events_without_index = matched.without_index;
         report.stats.tests_cut = matched.cut;
         report.stats.candidates = matched.candidates;
         report.stats.events_without_time = matched.without_time;
         report.stats.keys_cut = matched.keys_cut;
-        report.alerts = correlate(&self.engine, hits)
-            .into_iter()
-            .filter_map(|found| Alert::new(&self.engine, found))
-            .collect();
         report.hits_by_rule = self.engine.rules().cloned().zip(matched.hits.iter().copied()).collect();
-        report.stats.context_forgotten = context.forgotten();
-        report.context = context;
-        report.stats.elapsed = started.elapsed();
-        report
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn options(&self) -> &ScanOptions {
+        &self.options
+    }
+
+    /// Correlates all hits in order and gives each alert as it is found.
+    fn correlate(
+        &self,
+        runs: Vec<HitRuns<'_>>,
+        report: &Report,
+        sink: &mut AlertSink<'_>,
+    ) -> Vec<SpillError> {
+        let mut correlator = Correlator::new(&self.engine);
+        let mut in_order = InOrder::new(&self.engine);
+        let mut documents = report.documents();
+        let mut wanted = ControlFlow::Continue(());
+        let mut give = |detection| {
+            if wanted.is_continue()
+                && let Some(alert) = Alert::new(&self.engine, detection)
+            {
+                wanted = sink(alert, &mut documents);
+            }
+        };
+        let mut hits = Merged::new(&self.engine, runs);
+        for hit in &mut hits {
+            correlator.push(hit, &mut in_order, &mut NoTrace);
+            in_order.release(&correlator, &mut give);
+        }
+        correlator.finish(&mut in_order, &mut NoTrace);
+        in_order.finish(&mut give);
+        hits.take_errors()
     }
 
     /// Matches JSON lines that lie in memory, on this thread, and gives the number of hits: what `quell bench` times.
@@ -192,7 +275,7 @@ impl Scan {
         for (number, line) in (1..).zip(lines.lines()) {
             let position = Position { offset: 0, number };
             _ = work.record(0, layout, false, position, line);
-            hits += work.hits.drain(..).len() as u64;
+            hits += work.hits.hits.drain(..).len() as u64;
         }
         hits
     }
@@ -208,12 +291,12 @@ fn engine_options(options: &ScanOptions) -> EngineOptions {
 }
 
 /// One compiled decoder for each layout.
-struct Decoders {
+pub(crate) struct Decoders {
     by_layout: Vec<(Layout, Decoder)>,
 }
 
 impl Decoders {
-    fn new(engine: &Engine, options: &ScanOptions) -> Decoders {
+    pub(crate) fn new(engine: &Engine, options: &ScanOptions) -> Decoders {
         let decode = options.decode_options();
         let subtree = |slot: Slot| engine.subtree(slot);
         let decoder = |layout| (layout, Decoder::with_subtrees(layout, engine.fields(), &subtree, &decode));
@@ -226,7 +309,7 @@ impl Decoders {
 }
 
 /// Decoding and matching on one thread.
-struct MatchWork<'s> {
+pub(crate) struct MatchWork<'s> {
     matcher: Matcher<'s>,
     decoders: &'s Decoders,
     context: &'s Context,
@@ -234,7 +317,7 @@ struct MatchWork<'s> {
     timestamp: Option<Slot>,
     since: Option<i64>,
     until: Option<i64>,
-    hits: Vec<Hit>,
+    hits: HitRuns<'s>,
     events: u64,
     out_of_range: u64,
     first: Option<i64>,
@@ -242,7 +325,7 @@ struct MatchWork<'s> {
 }
 
 impl<'s> MatchWork<'s> {
-    fn new(scan: &'s Scan, decoders: &'s Decoders, context: &'s Context) -> Self {
+    pub(crate) fn new(scan: &'s Scan, decoders: &'s Decoders, context: &'s Context) -> Self {
         MatchWork {
             matcher: scan.engine.matcher(),
             decoders,
@@ -254,7 +337,7 @@ impl<'s> MatchWork<'s> {
                 .get(scan.options.timestamp_field.as_deref().unwrap_or("@timestamp")),
             since: scan.options.since,
             until: scan.options.until,
-            hits: Vec::new(),
+            hits: HitRuns::new(&scan.engine, scan.options.hit_memory()),
             events: 0,
             out_of_range: 0,
             first: None,
@@ -262,15 +345,16 @@ impl<'s> MatchWork<'s> {
         }
     }
 
-    fn record(
+    /// Decodes and matches one record, and gives its time.
+    pub(crate) fn record(
         &mut self,
         source: u32,
         layout: Layout,
         rereadable: bool,
         position: Position,
         text: &str,
-    ) -> Result<(), quell_ingest::DecodeError> {
-        let Some(decoder) = self.decoders.of(layout) else { return Ok(()) };
+    ) -> Result<Option<i64>, DecodeError> {
+        let Some(decoder) = self.decoders.of(layout) else { return Ok(None) };
         let mut event = decoder.decode(text, &mut self.state, self.context)?;
         self.events += 1;
         let time = self.timestamp.and_then(|slot| date_of(event.values(slot).first()));
@@ -283,7 +367,7 @@ impl<'s> MatchWork<'s> {
         };
         if (self.since.is_some() || self.until.is_some()) && time.is_none_or(outside) {
             self.out_of_range += 1;
-            return Ok(());
+            return Ok(time);
         }
         let mut reference = || {
             let text = match u32::try_from(text.len()) {
@@ -292,31 +376,44 @@ impl<'s> MatchWork<'s> {
             };
             RecordRef { source, position, text }
         };
-        self.matcher.match_event(&mut event, &mut reference, &mut self.hits);
-        Ok(())
+        self.matcher.match_event(&mut event, &mut reference, &mut self.hits.hits);
+        Ok(time)
+    }
+
+    /// The hits of the last records.
+    pub(crate) fn take_hits(&mut self) -> Vec<Hit> {
+        std::mem::take(&mut self.hits.hits)
+    }
+
+    /// Records that were decoded.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
     }
 }
 
 impl Work for MatchWork<'_> {
     fn batch(&mut self, source: u32, input: &InputFacts, batch: &mut Batch, counts: &mut Counts) {
         let layout = input.format.layout();
-        let before = self.hits.len();
+        let before = self.hits.hits.len();
         let mut damaged = WarningLog::default();
         for (position, text) in batch.iter() {
             match self.record(source, layout, input.rereadable, position, text) {
-                Ok(()) => counts.events += 1,
+                Ok(_) => counts.events += 1,
                 Err(error) => input.damaged(position, &error, &mut damaged),
             }
         }
         batch.warnings.absorb(&mut damaged);
-        counts.hits += (self.hits.len() - before) as u64;
+        counts.hits += (self.hits.hits.len() - before) as u64;
+        self.hits.settle();
     }
 }
 
 /// What a scan found.
 pub struct Report {
-    /// The alerts in order of time, building blocks among them.
+    /// The alerts in order of time, building blocks among them; those that only the end of the input decided come last.
     pub alerts: Vec<Alert>,
+    /// What went wrong with hits that were moved to disk.
+    pub spill_errors: Vec<SpillError>,
     /// What was wrong with the inputs.
     pub warnings: WarningLog,
     /// Each rule that ran, and how many events satisfied it.
@@ -325,10 +422,12 @@ pub struct Report {
     pub stats: Stats,
     /// Whether it was stopped before the end.
     pub interrupted: bool,
+    /// What a stream counted besides.
+    pub stream: Option<StreamCounts>,
     files: Vec<SourceFile>,
     formats: Vec<Option<&'static dyn Format>>,
     decode: DecodeOptions,
-    context: Context,
+    context: Arc<Context>,
 }
 
 /// Counts and times of a scan.
@@ -385,14 +484,16 @@ impl Report {
         }
         Report {
             alerts: Vec::new(),
+            spill_errors: Vec::new(),
             warnings,
             hits_by_rule: Vec::new(),
             stats: Stats { files: files.len() as u64, bytes: driven.bytes, ..Stats::default() },
             interrupted: driven.interrupted,
+            stream: None,
             files,
             formats: driven.formats,
             decode: options.decode_options(),
-            context: Context::new(),
+            context: Arc::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::console::{BOLD, Console, DIM};
 use crate::exit::Exit;
 use crate::failure::{Failure, until_closed};
 use crate::findings::{refused_query, write_about_query};
-use crate::input_options::{InputOptions, InputPaths, exit_of};
+use crate::input_options::{InputOptions, InputPaths, exit_of, lost_hits, tell_spill_errors};
 use crate::interrupt;
 use crate::json_lines;
 use crate::progress::Bar;
@@ -19,7 +19,8 @@ use quell::{
     Alert, CompileOptions, Constant, Dialect, QueryError, QueryOptions, Report, ResultPosition, ScanOptions,
 };
 use serde_json::{Map, Value, json};
-use std::io::{self, Write as _};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 /// Run one EQL query over logs and print what it finds
 ///
@@ -89,32 +90,41 @@ impl Query {
     pub fn run(&self, general: &General) -> Result<Exit, Failure> {
         let console = general.console();
         let options = self.options(general)?;
-        interrupt::listen();
-        let bar = Bar::new(&console);
-        let answer =
-            quell::query(&self.query, &self.compile_options(), &options, &self.input_paths.paths, &bar);
-        bar.clear();
-        let (report, warnings) = answer.map_err(|error| match error {
-            QueryError::Refused(errors) => refused_query(&self.query, &errors),
-            QueryError::NotRunYet(reason) => Failure::unusable(reason),
-        })?;
+        let scan =
+            quell::query(&self.query, &self.compile_options(), &options).map_err(|error| match error {
+                QueryError::Refused(errors) => refused_query(&self.query, &errors),
+                QueryError::NotRunYet(reason) => Failure::unusable(reason),
+            })?;
         if !console.quiet {
-            let warnings = warnings.iter().map(|warning| &warning.diagnostic);
+            let warnings = scan.findings().iter().map(|warning| &warning.diagnostic);
             let _ = write_about_query(&mut console.err(), &self.query, warnings);
         }
         let kind =
             self.output.unwrap_or(if console.out_is_terminal() { Output::Table } else { Output::Ndjson });
-        let unreadable = match kind {
-            Output::Table => table(&console, &report),
-            Output::Ndjson => ndjson(&console, &report),
+        let mut writer: Box<dyn Results> = match kind {
+            Output::Table => Box::new(Table::new(&console)),
+            Output::Ndjson => Box::new(Ndjson { out: Box::new(console.data()) }),
         };
-        let unreadable = match unreadable {
-            Ok(n) => n,
-            Err(error) => until_closed(Err(error)).map(|()| 0)?,
-        };
-        summarize(&console, &report);
+        let (mut unreadable, mut written, mut results) = (Unreadable::default(), Ok(()), 0);
+        interrupt::listen();
+        let bar = Bar::new(&console);
+        let report = scan.run_to(&self.input_paths.paths, &bar, &mut |result, documents| {
+            bar.clear();
+            results += 1;
+            match documents.events(&result) {
+                Ok(sources) => written = writer.result(&result, sources),
+                Err(error) => unreadable.tell(&console, &error.to_string()),
+            }
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        bar.clear();
+        let written = written.and_then(|()| writer.finish());
+        until_closed(written)?;
+        tell_spill_errors(&console, &report);
+        let unreadable = unreadable.finish(&console);
+        summarize(&console, results, &report);
         Ok(exit_of(&self.input, &report.warnings)
-            .or_if(unreadable > 0, Exit::Unusable)
+            .or_if(unreadable > 0 || lost_hits(&report), Exit::Unusable)
             .or_if(report.interrupted, Exit::Interrupted))
     }
 
@@ -144,31 +154,26 @@ impl Query {
     }
 }
 
-/// Calls `each` with every result and the documents of its events; returns how many could not be read again.
-fn each_result(
-    console: &Console,
-    report: &Report,
-    mut each: impl FnMut(&Alert, Vec<Option<Map<String, Value>>>) -> io::Result<()>,
-) -> io::Result<u64> {
-    let mut unreadable = Unreadable::default();
-    let mut documents = report.documents();
-    for result in &report.alerts {
-        match documents.events(result) {
-            Ok(sources) => each(result, sources)?,
-            Err(error) => unreadable.tell(console, &error.to_string()),
-        }
-    }
-    Ok(unreadable.finish(console))
+/// Takes results in order, with the documents of their events.
+trait Results {
+    fn result(&mut self, result: &Alert, sources: Vec<Option<Map<String, Value>>>) -> io::Result<()>;
+
+    fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-fn ndjson(console: &Console, report: &Report) -> io::Result<u64> {
-    let mut out = console.data();
-    let unreadable = each_result(console, report, |result, sources| {
+struct Ndjson {
+    out: Box<dyn Write>,
+}
+
+impl Results for Ndjson {
+    fn result(&mut self, result: &Alert, sources: Vec<Option<Map<String, Value>>>) -> io::Result<()> {
         let events: Vec<Value> = sources.into_iter().map(event).collect();
-        json_lines::line(&mut out, &json!({"events": events, "join_keys": join_keys(result)}))
-    })?;
-    out.flush()?;
-    Ok(unreadable)
+        json_lines::line(&mut self.out, &json!({"events": events, "join_keys": join_keys(result)}))
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// The values that the result's events have in common; none for a single event.
@@ -211,35 +216,45 @@ const COLUMNS: [Column; 7] = [
     Column::rest(),
 ];
 
-fn table(console: &Console, report: &Report) -> io::Result<u64> {
-    let mut out = console.out();
-    let mut columns = Columns::new(&COLUMNS, console.width());
-    let mut number = 0u64;
-    let unreadable = each_result(console, report, |result, sources| {
-        number += 1;
+struct Table {
+    out: Box<dyn Write>,
+    columns: Columns<'static>,
+    number: u64,
+}
+
+impl Table {
+    fn new(console: &Console) -> Table {
+        Table { out: Box::new(console.out()), columns: Columns::new(&COLUMNS, console.width()), number: 0 }
+    }
+}
+
+impl Results for Table {
+    fn result(&mut self, result: &Alert, sources: Vec<Option<Map<String, Value>>>) -> io::Result<()> {
+        self.number += 1;
         // Of a sequence the number stands at its first event.
-        let mut mark = if sources.len() > 1 { number.to_string() } else { String::new() };
-        let events = result.members.iter().zip(&sources);
-        events.into_iter().try_for_each(|(member, source)| {
+        let mut mark = if sources.len() > 1 { self.number.to_string() } else { String::new() };
+        result.members.iter().zip(&sources).try_for_each(|(member, source)| {
             let mark = Cell::styled(&std::mem::take(&mut mark), BOLD);
             let cells = match (member, source) {
                 (Some(member), Some(source)) => event_cells(member.time, source),
                 _ => vec![Cell::styled(MISSING, DIM)],
             };
-            columns.row(&mut out, std::iter::once(mark).chain(cells).collect())
+            self.columns.row(&mut self.out, std::iter::once(mark).chain(cells).collect())
         })
-    })?;
-    columns.finish(&mut out)?;
-    Ok(unreadable)
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.columns.finish(&mut self.out)
+    }
 }
 
-fn summarize(console: &Console, report: &Report) {
+fn summarize(console: &Console, results: u64, report: &Report) {
     if console.quiet {
         summary::tell_unread(console, &report.warnings);
         return;
     }
     let mut err = console.err();
-    let results = counted(report.alerts.len() as u64, "result", "results");
+    let results = counted(results, "result", "results");
     let _ = writeln!(err, "{BOLD}{results}{BOLD:#}");
     let _ = summary::write_work(&mut err, &report.stats);
     let _ = summary::write_notes(&mut err, &report.stats);

@@ -1,25 +1,25 @@
 //! `quell scan`: rules over logs, to alerts.
 
-use crate::alert_sink::{Kind, Sink, WriteTo, parse_write};
+use crate::alert_sink::{Kind, WriteTo, parse_write};
+use crate::alert_writer::{AlertWriter, OpenedFile, Wanted};
 use crate::arguments::General;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::{Tally, tell_unusable};
-use crate::input_options::{InputOptions, InputPaths};
+use crate::input_options::{InputOptions, InputPaths, exit_of, lost_hits, tell_spill_errors};
 use crate::interrupt;
+use crate::live_options::LiveOptions;
+use crate::live_scan::{LiveOutput, UntilInterrupted};
 use crate::plain_text::escape;
 use crate::progress::Bar;
 use crate::rule_options::RuleOptions;
-use crate::summary::{self, Shown, Told, Unreadable};
+use crate::summary::{self, Shown, Told};
 use crate::write_targets;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
-use quell::{Alert, Documents, Report, RuleSeverity, ScanOptions};
-use serde_json::{Map, Value};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use quell::{Report, RuleSeverity, ScanOptions, StreamError};
+use std::io::Write as _;
 
 /// Run rules over logs and print alerts
 ///
@@ -31,7 +31,8 @@ use std::path::PathBuf;
     quell scan ./case-042 --rules rules/ --since 2023-04-01 --until 2023-04-03\n  \
     quell scan ./case-042 --write csv=alerts.csv           beside the table, a file\n  \
     quell scan ./case-042 --output ndjson | jq .kibana.alert.rule.name\n  \
-    zcat events.json.gz | quell scan - --fail-on high      end with 1 from high on")]
+    zcat events.json.gz | quell scan - --fail-on high      end with 1 from high on\n  \
+    quell scan --follow events.ndjson --state quell.state --write ndjson=alerts.ndjson")]
 pub struct Scan {
     #[command(flatten)]
     pub input_paths: InputPaths,
@@ -55,6 +56,8 @@ pub struct Scan {
     pub show_building_blocks: bool,
     #[command(flatten)]
     pub input: InputOptions,
+    #[command(flatten)]
+    pub live: LiveOptions,
     /// Run rules on every event, whatever index their patterns name
     #[arg(long, help_heading = "Rules")]
     pub any_index: bool,
@@ -71,10 +74,6 @@ impl FailOn {
         let names = RuleSeverity::ALL.map(RuleSeverity::as_str).into_iter().chain(["never"]);
         PossibleValuesParser::new(names).map(|name| FailOn(RuleSeverity::of(&name)))
     }
-
-    fn fails(self, severity: RuleSeverity) -> bool {
-        self.0.is_some_and(|least| severity >= least)
-    }
 }
 
 fn severity_parser() -> impl clap::builder::TypedValueParser<Value = RuleSeverity> {
@@ -90,108 +89,93 @@ impl Scan {
         let scan = quell::Scan::new(set.rules, &self.rules.compile_options(), self.options(general)?);
         let rules_exit = rules_exit.or(tell_unusable(&console, scan.findings()));
         let errors = Tally::of(set.findings.iter().chain(scan.findings())).errors;
-        let files = self.open_files()?;
-
-        interrupt::listen();
-        let bar = Bar::new(&console);
-        let report = scan.run(&self.input_paths.paths, &bar);
-        bar.clear();
-
-        let exit = rules_exit.or(self.exit(&report));
         let kind = self.output.unwrap_or(if console.out_is_terminal() { Kind::Table } else { Kind::Ndjson });
-        let shown = self.write_alerts(&console, kind, &report, files)?;
+        let (report, writer) = if self.live.is_live() {
+            self.live(&console, kind, &scan)?
+        } else {
+            self.batch(&console, kind, &scan)?
+        };
+        let exit = rules_exit.or(self.exit(&report, writer.failing));
+        let shown = writer.finish()?;
         let list = format!("quell rules list{}", self.rule_words());
         let next = self.next(&shown, &report, &list);
         let told = Told { rules: scan.len(), not_run: scan.not_run(), errors, list: &list, next: &next };
         summarize(&console, kind, &shown, &report, &told);
         Ok(exit.or_if(shown.unreadable > 0, Exit::Unusable))
     }
-}
 
-impl Scan {
+    /// Reads the inputs to their ends.
+    fn batch<'c>(
+        &self,
+        console: &'c Console,
+        kind: Kind,
+        scan: &quell::Scan,
+    ) -> Result<(Report, AlertWriter<'c>), Failure> {
+        // Files are opened before the work begins: a scan of an hour should not end with "permission denied".
+        write_targets::check(&self.write, &self.input_paths.paths)?;
+        let files: Result<Vec<OpenedFile>, Failure> = self.write.iter().map(OpenedFile::create).collect();
+        let mut writer = AlertWriter::new(self.wanted(), console, kind, files?);
+        interrupt::listen();
+        let bar = Bar::new(console);
+        let report = scan.run_to(&self.input_paths.paths, &bar, &mut |alert, documents| {
+            bar.clear();
+            writer.alert(&alert, documents)
+        });
+        bar.clear();
+        tell_spill_errors(console, &report);
+        Ok((report, writer))
+    }
+
+    /// Reads the input as it comes.
+    fn live<'c>(
+        &self,
+        console: &'c Console,
+        kind: Kind,
+        scan: &quell::Scan,
+    ) -> Result<(Report, AlertWriter<'c>), Failure> {
+        let checkpoint = self.live.checkpoint()?;
+        let format = self.input.input_format.as_deref();
+        let input = self.live.input(&self.input_paths.paths, format, checkpoint.as_ref())?;
+        write_targets::check(&self.write, &self.input_paths.paths)?;
+        let open = |to: &WriteTo| match &checkpoint {
+            Some(checkpoint) => OpenedFile::go_on(to, checkpoint),
+            None => OpenedFile::create(to),
+        };
+        let files: Result<Vec<OpenedFile>, Failure> = self.write.iter().map(open).collect();
+        let mut writer = AlertWriter::new(self.wanted(), console, kind, files?);
+        interrupt::listen();
+        let mut output = LiveOutput { writer: &mut writer, console };
+        let report =
+            scan.stream(input, checkpoint, &self.live.stream_options(), &mut output, &UntilInterrupted);
+        match report {
+            Ok(report) => Ok((report, writer)),
+            // The writer knows better what failed.
+            Err(StreamError::Output(error)) => {
+                writer.finish()?;
+                Err(Failure::output("the alerts", &error))
+            }
+            Err(error) => Err(Failure::unusable(error.to_string())),
+        }
+    }
+
     fn options(&self, general: &General) -> Result<ScanOptions, Failure> {
         Ok(ScanOptions { any_index: self.any_index, ..self.input.scan_options(general)? })
     }
 
-    /// Files are opened before the work begins: a scan of an hour should not end with "permission denied".
-    fn open_files(&self) -> Result<Vec<(Kind, PathBuf, File)>, Failure> {
-        write_targets::check(&self.write, &self.input_paths.paths)?;
-        let open = |to: &WriteTo| match File::create(&to.path) {
-            Ok(file) => Ok((to.kind, to.path.clone(), file)),
-            Err(error) => Err(Failure::output(&to.path.display().to_string(), &error)),
-        };
-        self.write.iter().map(open).collect()
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            min_severity: self.min_severity,
+            limit: self.limit,
+            building_blocks: self.show_building_blocks,
+            fail_on: self.fail_on.0,
+        }
     }
 
-    fn exit(&self, report: &Report) -> Exit {
-        let failing = |alert: &Alert| {
-            !alert.building_block && self.severe_enough(alert) && self.fail_on.fails(alert.rule.severity)
-        };
-        crate::input_options::exit_of(&self.input, &report.warnings)
-            .or_if(report.alerts.iter().any(failing), Exit::Findings)
+    fn exit(&self, report: &Report, failing: bool) -> Exit {
+        exit_of(&self.input, &report.warnings)
+            .or_if(lost_hits(report), Exit::Unusable)
+            .or_if(failing, Exit::Findings)
             .or_if(report.interrupted, Exit::Interrupted)
-    }
-
-    fn severe_enough(&self, alert: &Alert) -> bool {
-        self.min_severity.is_none_or(|least| alert.rule.severity >= least)
-    }
-
-    /// Writes every alert to standard output and to the files. A reader who closes standard output ends only that.
-    fn write_alerts(
-        &self,
-        console: &Console,
-        kind: Kind,
-        report: &Report,
-        files: Vec<(Kind, PathBuf, File)>,
-    ) -> Result<Shown, Failure> {
-        let out: Box<dyn Write> = match kind {
-            Kind::Table => Box::new(console.out()),
-            Kind::Ndjson | Kind::Csv => Box::new(console.data()),
-        };
-        let mut outputs = vec![Output {
-            name: String::from("to standard output"),
-            sink: kind.sink(console.width()),
-            out,
-            open: true,
-        }];
-        for (kind, path, file) in files {
-            // A file is no terminal: nothing is cut, and colours are stripped.
-            let file: Box<dyn Write> = Box::new(BufWriter::new(file));
-            let out = if kind == Kind::Table { Box::new(anstream::StripStream::new(file)) } else { file };
-            outputs.push(Output { name: path.display().to_string(), sink: kind.sink(None), out, open: true });
-        }
-        let mut shown = Shown::default();
-        let mut unreadable = Unreadable::default();
-        let mut documents = report.documents();
-        for alert in &report.alerts {
-            if !self.severe_enough(alert) {
-                shown.below_severity += 1;
-                continue;
-            }
-            if self.limit.is_some_and(|limit| shown.alerts >= limit) {
-                shown.past_limit += 1;
-                continue;
-            }
-            let hidden = alert.building_block && !self.show_building_blocks;
-            if hidden {
-                shown.hidden_blocks += 1;
-                if !outputs.iter().any(|output| output.sink.marks_building_blocks()) {
-                    continue;
-                }
-            }
-            let document = documents.alert(alert).unwrap_or_else(|error| {
-                unreadable.tell(console, &format!("the event of alert {}: {error}", alert.id));
-                Documents::alert_alone(alert)
-            });
-            if !hidden {
-                shown.add(alert, &document);
-            }
-            let marks = |output: &&mut Output| !hidden || output.sink.marks_building_blocks();
-            outputs.iter_mut().filter(marks).try_for_each(|output| output.alert(alert, &document))?;
-        }
-        shown.unreadable = unreadable.finish(console);
-        outputs.into_iter().try_for_each(Output::finish)?;
-        Ok(shown)
     }
 
     /// Commands that lead on from what was found, each as it would be typed.
@@ -200,6 +184,7 @@ impl Scan {
         let path = quoted(&path.display().to_string());
         let rules = self.rule_words();
         match shown.first_rule() {
+            _ if self.live.is_live() => Vec::new(),
             Some(rule) => vec![
                 format!("quell rules show {}{rules}", quoted(&rule.id)),
                 format!("quell scan {path}{rules} --write csv=alerts.csv"),
@@ -214,47 +199,6 @@ impl Scan {
     /// `--rules` as it was given, for commands that lead on.
     fn rule_words(&self) -> String {
         self.rules.rules.iter().map(|word| format!(" --rules {}", quoted(word))).collect()
-    }
-}
-
-/// One place that alerts go to.
-struct Output {
-    name: String,
-    sink: Box<dyn Sink>,
-    out: Box<dyn Write>,
-    open: bool,
-}
-
-impl Output {
-    fn alert(&mut self, alert: &Alert, document: &Map<String, Value>) -> Result<(), Failure> {
-        if !self.open {
-            return Ok(());
-        }
-        let result = self.sink.alert(&mut *self.out, alert, document);
-        self.watch(result)
-    }
-
-    fn finish(mut self) -> Result<(), Failure> {
-        if !self.open {
-            return Ok(());
-        }
-        let Output { name, sink, out, .. } = &mut self;
-        let sink = std::mem::replace(sink, Kind::Ndjson.sink(None));
-        let result = sink.finish(&mut **out).and_then(|()| out.flush());
-        match result.map_err(|error| Failure::output(name, &error)) {
-            Err(Failure::ClosedPipe) => Ok(()),
-            other => other,
-        }
-    }
-
-    fn watch(&mut self, result: io::Result<()>) -> Result<(), Failure> {
-        match result.map_err(|error| Failure::output(&self.name, &error)) {
-            Err(Failure::ClosedPipe) => {
-                self.open = false;
-                Ok(())
-            }
-            other => other,
-        }
     }
 }
 

@@ -40,6 +40,10 @@ impl Format for EcsJson {
         true
     }
 
+    fn streams(&self) -> bool {
+        true
+    }
+
     fn open(&self, input: Opened) -> Box<dyn RecordReader> {
         Box::new(LineReader::new(input))
     }

@@ -12,82 +12,87 @@ use quell_ir::Code;
 
 use super::RecordReader;
 use super::sample::BYTE_ORDER_MARK;
-use crate::source::{Batch, InputWarning, Loss, Opened};
+use crate::source::{Batch, InputWarning, Limits, Loss, Opened};
 
-/// Reads an input line by line.
-pub(super) struct LineReader {
-    input: Opened,
-    /// What was read and not yet given out: it starts with a line.
-    buffer: Vec<u8>,
-    /// Offset of the buffer's first byte in the input.
+/// What was read of an input and not yet given out: it starts with a line.
+pub(crate) struct Lines {
+    path: Arc<Path>,
+    /// The longest line that is given out.
+    max: usize,
+    bytes: Vec<u8>,
+    /// Offset of the first byte in the input.
     offset: u64,
-    /// The number of the buffer's first line, from 1.
+    /// The number of the first line, from 1.
     line: u64,
-    state: State,
+    /// The place of the line that is being dropped, for it is longer than the limit.
+    dropping: Option<Position>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Nothing was read yet.
-    Start,
-    Reading,
-    /// The buffer holds the last bytes.
-    Ended,
-    /// The same, and more should have come.
-    Failed,
-}
-
-impl LineReader {
-    /// How much of a line that is skipped is held at once.
-    const SKIP_BLOCK: usize = 1 << 20;
-
-    /// A reader at the beginning of `input`.
-    pub(super) fn new(input: Opened) -> Self {
-        LineReader { input, buffer: Vec::new(), offset: 0, line: 1, state: State::Start }
+impl Lines {
+    /// Lines of the input at `path`, before anything of it was read.
+    pub(crate) fn new(path: Arc<Path>, limits: Limits) -> Self {
+        Lines::resumed(path, limits, 0, 0)
     }
 
-    /// Reads on until the buffer holds `len` bytes or the input ends.
-    fn fill(&mut self, batch: &mut Batch, len: usize) {
-        if matches!(self.state, State::Ended | State::Failed) {
-            return;
-        }
-        let before = self.buffer.len();
-        let result = self.input.stream.fill(&mut self.buffer, len);
-        batch.bytes_read += self.buffer.len().saturating_sub(before) as u64;
-        batch.stored_bytes_read += self.input.stream.stored_bytes();
-        if self.state == State::Start {
-            self.state = State::Reading;
-            if self.buffer.starts_with(BYTE_ORDER_MARK) {
-                self.advance(BYTE_ORDER_MARK.len());
-            }
-        }
-        match result {
-            Ok(true) => {}
-            Ok(false) => self.state = State::Ended,
-            Err(error) => {
-                let at = self.offset + self.buffer.len() as u64;
-                batch.warnings.push(self.input.stream.failure(&self.input.path, &error, at));
-                self.state = State::Failed;
-            }
-        }
+    /// The same, where `lines` lines of together `offset` bytes were given out before.
+    pub(crate) fn resumed(path: Arc<Path>, limits: Limits, offset: u64, lines: u64) -> Self {
+        let max = limits.max_record_bytes;
+        Lines { path, max, bytes: Vec::new(), offset, line: lines.saturating_add(1), dropping: None }
     }
 
-    /// Forgets the buffer's first bytes.
-    fn advance(&mut self, len: usize) {
-        self.buffer.drain(..len.min(self.buffer.len()));
+    /// What was read and not yet given out.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where further bytes are to be appended.
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Offset in the input of the first byte that was not given out: where a line begins, also while one is dropped.
+    pub(crate) fn offset(&self) -> u64 {
+        self.dropping.map_or(self.offset, |position| position.offset)
+    }
+
+    /// How many bytes of the input were read.
+    pub(crate) fn read(&self) -> u64 {
+        self.offset + self.bytes.len() as u64
+    }
+
+    /// How many lines were given out or skipped.
+    pub(crate) fn count(&self) -> u64 {
+        self.line.saturating_sub(1)
+    }
+
+    /// Passes the mark that an input may begin with, and says how long it is.
+    pub(crate) fn skip_mark(&mut self) -> usize {
+        let is_there = self.offset == 0 && self.bytes.starts_with(BYTE_ORDER_MARK);
+        let len = if is_there { BYTE_ORDER_MARK.len() } else { 0 };
+        self.advance(len);
+        len
+    }
+
+    /// Whether the buffer is longer than a line may be.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.bytes.len() > self.max
+    }
+
+    /// Forgets the first bytes.
+    pub(crate) fn advance(&mut self, len: usize) {
+        self.bytes.drain(..len.min(self.bytes.len()));
         self.offset += len as u64;
     }
 
-    /// Fills the batch with the buffer's first `len` bytes: whole lines.
-    fn deliver(&mut self, batch: &mut Batch, len: usize) {
-        let block = self.buffer.get(..len).unwrap_or(&self.buffer);
+    /// Appends the first `len` bytes, whole lines, to the batch.
+    pub(crate) fn deliver(&mut self, batch: &mut Batch, len: usize) {
+        let block = self.bytes.get(..len).unwrap_or(&self.bytes);
         let whole = simdutf8::basic::from_utf8(block).ok();
         let base = batch.text.len();
         if let Some(text) = whole {
             batch.text.push_str(text);
         }
-        let max = self.input.limits.max_record_bytes;
-        let path = &self.input.path;
+        let (path, max) = (&self.path, self.max);
         let mut start = 0;
         while let Some(rest) = block.get(start..).filter(|rest| !rest.is_empty()) {
             let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
@@ -114,29 +119,30 @@ impl LineReader {
         self.advance(len);
     }
 
-    /// Drops the line that the buffer begins with, which is longer than the limit, as it is read.
-    fn skip_line(&mut self, batch: &mut Batch) {
-        let position = Position { offset: self.offset, number: self.line };
-        loop {
-            if let Some(end) = memchr(b'\n', &self.buffer) {
-                self.advance(end + 1);
-                break;
-            }
-            self.advance(self.buffer.len());
-            self.fill(batch, LineReader::SKIP_BLOCK);
-            if self.buffer.is_empty() {
-                break;
-            }
+    /// Drops the line that the buffer begins with as far as it was read. Whether its end was reached: otherwise it is
+    /// to be called again when more was read.
+    pub(crate) fn drop_line(&mut self, batch: &mut Batch) -> bool {
+        self.dropping.get_or_insert(Position { offset: self.offset, number: self.line });
+        let end = memchr(b'\n', &self.bytes);
+        self.advance(end.map_or(self.bytes.len(), |end| end + 1));
+        if end.is_some() {
+            self.line_dropped(batch);
         }
-        self.line += 1;
-        let len = self.offset.saturating_sub(position.offset);
-        batch.warnings.push(too_long(&self.input.path, position, len, self.input.limits.max_record_bytes));
+        end.is_some()
     }
 
-    /// Whether the last line, which no line break ends, is to be given out: not where the input failed inside it, for
-    /// that was reported already.
-    fn last_line_is_whole(&self) -> bool {
-        self.state == State::Ended || self.buffer.trim_ascii_end().ends_with(b"}")
+    /// Whether a line is being dropped whose end was not reached.
+    pub(crate) fn is_dropping(&self) -> bool {
+        self.dropping.is_some()
+    }
+
+    /// Reports the line that was dropped, at its end or that of the input.
+    pub(crate) fn line_dropped(&mut self, batch: &mut Batch) {
+        if let Some(position) = self.dropping.take() {
+            self.line += 1;
+            let len = self.offset.saturating_sub(position.offset);
+            batch.warnings.push(too_long(&self.path, position, len, self.max));
+        }
     }
 }
 
@@ -145,26 +151,97 @@ fn too_long(path: &Arc<Path>, position: Position, len: u64, max: usize) -> Input
     InputWarning::new(Code::RECORD_TOO_LONG, path, Loss::Records, message).of_record(position)
 }
 
+/// Reads an input line by line.
+pub(super) struct LineReader {
+    input: Opened,
+    lines: Lines,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was read yet.
+    Start,
+    Reading,
+    /// The buffer holds the last bytes.
+    Ended,
+    /// The same, and more should have come.
+    Failed,
+}
+
+impl LineReader {
+    /// How much of a line that is skipped is held at once.
+    const SKIP_BLOCK: usize = 1 << 20;
+
+    /// A reader at the beginning of `input`.
+    pub(super) fn new(input: Opened) -> Self {
+        let lines = Lines::new(Arc::clone(&input.path), input.limits);
+        LineReader { input, lines, state: State::Start }
+    }
+
+    /// Reads on until the buffer holds `len` bytes or the input ends.
+    fn fill(&mut self, batch: &mut Batch, len: usize) {
+        if matches!(self.state, State::Ended | State::Failed) {
+            return;
+        }
+        let before = self.lines.bytes().len();
+        let result = self.input.stream.fill(self.lines.buffer(), len);
+        batch.bytes_read += self.lines.bytes().len().saturating_sub(before) as u64;
+        batch.stored_bytes_read += self.input.stream.stored_bytes();
+        if self.state == State::Start {
+            self.state = State::Reading;
+            self.lines.skip_mark();
+        }
+        match result {
+            Ok(true) => {}
+            Ok(false) => self.state = State::Ended,
+            Err(error) => {
+                let at = self.lines.read();
+                batch.warnings.push(self.input.stream.failure(&self.input.path, &error, at));
+                self.state = State::Failed;
+            }
+        }
+    }
+
+    /// Drops the line that the buffer begins with, which is longer than the limit, as it is read.
+    fn skip_line(&mut self, batch: &mut Batch) {
+        while !self.lines.drop_line(batch) {
+            self.fill(batch, LineReader::SKIP_BLOCK);
+            if self.lines.bytes().is_empty() {
+                self.lines.line_dropped(batch);
+                return;
+            }
+        }
+    }
+
+    /// Whether the last line, which no line break ends, is to be given out: not where the input failed inside it, for
+    /// that was reported already.
+    fn last_line_is_whole(&self) -> bool {
+        self.state == State::Ended || self.lines.bytes().trim_ascii_end().ends_with(b"}")
+    }
+}
+
 impl RecordReader for LineReader {
     fn next_batch(&mut self, batch: &mut Batch) -> bool {
         batch.clear();
         let max = self.input.limits.max_record_bytes;
         let mut wanted = self.input.limits.batch_bytes;
-        let before = self.offset;
+        let before = self.lines.offset();
         loop {
             self.fill(batch, wanted);
             let ended = matches!(self.state, State::Ended | State::Failed);
-            match memrchr(b'\n', &self.buffer) {
-                Some(last) if !ended || !self.last_line_is_whole() => self.deliver(batch, last + 1),
-                None if !ended && self.buffer.len() <= max => {
-                    wanted = self.buffer.len().saturating_mul(2).min(max + 1);
+            let held = self.lines.bytes().len();
+            match memrchr(b'\n', self.lines.bytes()) {
+                Some(last) if !ended || !self.last_line_is_whole() => self.lines.deliver(batch, last + 1),
+                None if !ended && !self.lines.is_too_long() => {
+                    wanted = held.saturating_mul(2).min(max + 1);
                     continue;
                 }
                 None if !ended => self.skip_line(batch),
-                None if !self.last_line_is_whole() => self.advance(self.buffer.len()),
-                _ => self.deliver(batch, self.buffer.len()),
+                None if !self.last_line_is_whole() => self.lines.advance(held),
+                _ => self.lines.deliver(batch, held),
             }
-            return self.offset > before || !batch.warnings.is_empty();
+            return self.lines.offset() > before || !batch.warnings.is_empty();
         }
     }
 }

@@ -12,6 +12,7 @@ use quell_ir::diagnostic::{did_you_mean, near_names};
 use crate::Layout;
 use crate::source::{Batch, Opened};
 
+pub(crate) use lines::Lines;
 pub use sample::{ObjectKeys, Sample};
 
 /// How sure it is that an input is of a format.
@@ -53,6 +54,11 @@ pub trait Format: Send + Sync {
 
     /// Whether a record's text is the file's own bytes at its offset, so that it can be read again.
     fn rereadable(&self) -> bool;
+
+    /// Whether its records are lines that mean something before the input has ended, so that a live input can be of it.
+    fn streams(&self) -> bool {
+        false
+    }
 
     /// Starts reading.
     fn open(&self, input: Opened) -> Box<dyn RecordReader>;

@@ -41,6 +41,10 @@ impl Format for WindowsJson {
         true
     }
 
+    fn streams(&self) -> bool {
+        true
+    }
+
     fn open(&self, input: Opened) -> Box<dyn RecordReader> {
         Box::new(LineReader::new(input))
     }

@@ -31,6 +31,10 @@ impl Format for Winlogbeat6 {
         true
     }
 
+    fn streams(&self) -> bool {
+        true
+    }
+
     fn open(&self, input: Opened) -> Box<dyn RecordReader> {
         Box::new(LineReader::new(input))
     }

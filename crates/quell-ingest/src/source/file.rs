@@ -41,6 +41,13 @@ impl SourceFile {
         })
     }
 
+    /// An input that is read as it comes; `-` is standard input.
+    #[must_use]
+    pub fn live(path: &Arc<Path>) -> SourceFile {
+        let standard_input = path.as_os_str() == "-";
+        SourceFile { path: Arc::clone(path), origin: Origin::Named, standard_input, bytes: None }
+    }
+
     /// Standard input.
     #[must_use]
     pub fn standard_input() -> SourceFile {

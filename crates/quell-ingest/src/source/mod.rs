@@ -6,6 +6,7 @@
 mod batch;
 mod discover;
 mod file;
+mod live;
 mod open;
 mod reread;
 mod stream;
@@ -14,6 +15,7 @@ mod warning;
 pub use batch::{Batch, RecordSpan};
 pub use discover::{Discovery, discover};
 pub use file::{Origin, SourceFile};
+pub use live::{FileIdentity, FollowPosition, Live, LiveInput};
 pub use open::{Input, OpenOptions, Opened, open};
 pub use reread::Reread;
 pub use stream::Limits;

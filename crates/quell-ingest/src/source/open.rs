@@ -49,7 +49,7 @@ impl Input {
 }
 
 /// How many (decompressed) bytes a format is told by.
-const SAMPLE_BYTES: usize = 256 << 10;
+pub(super) const SAMPLE_BYTES: usize = 256 << 10;
 
 /// Opens an input and finds its format.
 ///

@@ -26,6 +26,16 @@ A pipe that is named on the command line is read.";
 One that was named on the command line makes the exit code 2.
 
     quell decode logs/ > logs/events.ndjson";
+    INPUT_TRUNCATED = "W0408" Warning "followed file was cut"
+"A followed file has become shorter, or begins otherwise than before, as after a rotation that copies and empties it. It
+is read from its beginning. What was written between the last look at it and the cut was not seen.
+
+Rotate by renaming (`nocopytruncate` of logrotate): then nothing is lost.";
+    RECORDS_MAY_BE_MISSING = "W0409" Warning "records may be missing"
+"The file in which reading is to go on is not there any more, or was compressed since. Reading goes on with the oldest
+file that is known to be newer, or with the followed file from its beginning.
+
+Keep rotated files uncompressed for as long as quell may be down (`delaycompress` of logrotate).";
     RECORD_NOT_JSON = "W0410" Warning "record is not a JSON object"
 "The line is cut off, holds something else than one JSON object, or is nested too deeply. It was skipped and counted;
 every other record was read.

@@ -70,7 +70,8 @@ fn answer<P: AsRef<Path>>(
         result_position: options.result_position,
         dialect: options.dialect,
     };
-    query(text, &compile, &query_options, paths, &NoProgress)
+    let scan = query(text, &compile, &query_options)?;
+    Ok((scan.run(paths, &NoProgress), scan.findings().to_vec()))
 }
 
 fn refused(case: &Case, expected: &[finding::Finding]) -> Result<(), String> {

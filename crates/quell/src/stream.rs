@@ -1,0 +1,461 @@
+//! A stream: rules over records as they come, without end.
+//!
+//! Event rules need no order: their alerts come at once. What is joined waits `lateness` for records that come late, and is then
+//! correlated in order. The watermark is the time before which everything is late: the latest event's time, less the lateness;
+//! while nothing comes, the clock moves it on. What correlation holds stays within `max_state`: what falls out is counted.
+
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::documents::Documents;
+use crate::pipeline::{InputFacts, Progress, Seen};
+use crate::scan::{Decoders, MatchWork, Report, Scan};
+use jiff::Timestamp;
+use quell_engine::{Alert, Correlator, Detection, Hit, NoTrace, StateError, Waiting};
+use quell_event::Position;
+use quell_ingest::{
+    Batch, Context, Format, InputWarning, Live, LiveInput, OpenOptions, SourceFile, WarningLog,
+};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// How a stream is read.
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    /// How long what is joined waits for records that come late.
+    pub lateness: Duration,
+    /// The bytes, about, that may wait or be pending.
+    pub max_state: usize,
+    /// Where checkpoints go.
+    pub state: Option<PathBuf>,
+    /// How much time lies between checkpoints at least.
+    pub checkpoint_every: Duration,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        StreamOptions {
+            lateness: Duration::from_secs(30),
+            max_state: 256 << 20,
+            state: None,
+            checkpoint_every: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Takes what a stream gives.
+pub trait StreamOutput {
+    /// An alert. It may say that it wants no more.
+    fn alert(&mut self, alert: &Alert, documents: &mut Documents<'_>) -> ControlFlow<()>;
+
+    /// Something is wrong with the input.
+    fn warning(&mut self, warning: &InputWarning);
+
+    /// Nothing more comes for a moment: what was written shall be seen. Gives the outputs that can be cut back, by path, and
+    /// their lengths.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn settle(&mut self) -> std::io::Result<Vec<(PathBuf, u64)>>;
+}
+
+/// What a stream counts besides what every scan does.
+#[derive(Clone, Debug, Default)]
+pub struct StreamCounts {
+    /// Events that came too late to be joined.
+    pub late: u64,
+    /// Events from the future, which do not move the watermark.
+    pub future: u64,
+    /// Hits that were joined before their time, for want of memory: later ones of their time were late.
+    pub hurried: u64,
+    /// Pending sequences that were dropped for want of memory, by rule id.
+    pub evicted: Vec<(String, u64)>,
+    /// Rules whose saved state was dropped, because they have changed or are gone.
+    pub dropped: Vec<String>,
+    /// How often the state was saved.
+    pub checkpoints: u64,
+}
+
+/// Why a stream cannot go on.
+#[derive(Debug, Error)]
+pub enum StreamError {
+    /// The saved state is of no use.
+    #[error("the saved state cannot be gone on from: {0}; move the state file away to start anew")]
+    State(#[from] StateError),
+    /// The state file is of no use, or cannot be written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The outputs cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Standard input, read as it comes; of this format, or as its first lines say.
+#[must_use]
+pub fn stream_standard_input(format: Option<&str>) -> LiveInput {
+    LiveInput::stdin(&open_options(format))
+}
+
+/// A named pipe, read as it comes, from one writer after the other.
+#[must_use]
+pub fn stream_pipe(path: &Path, format: Option<&str>) -> LiveInput {
+    LiveInput::pipe(path, &open_options(format))
+}
+
+/// A file that is followed as it grows, from its beginning or from a checkpoint on.
+#[must_use]
+pub fn follow(path: &Path, format: Option<&str>, checkpoint: Option<&Checkpoint>) -> LiveInput {
+    let position = checkpoint.and_then(|checkpoint| checkpoint.position.clone());
+    LiveInput::follow(path, position, &open_options(format))
+}
+
+fn open_options(format: Option<&str>) -> OpenOptions {
+    let format = format.and_then(|name| quell_ingest::format_named(name).ok());
+    OpenOptions { format, ..OpenOptions::default() }
+}
+
+impl Scan {
+    /// Runs the rules over records as they come, until the input ends or `progress` says so. With a state file the end is a pause:
+    /// what is pending is saved and waits for the next run; without one, the end decides.
+    ///
+    /// # Errors
+    /// Where the state or the output cannot be written, or the checkpoint be gone on from.
+    pub fn stream(
+        &self,
+        input: LiveInput,
+        checkpoint: Option<Checkpoint>,
+        options: &StreamOptions,
+        output: &mut dyn StreamOutput,
+        progress: &dyn Progress,
+    ) -> Result<Report, StreamError> {
+        let decoders = Decoders::new(self.engine(), self.options());
+        // What was seen of processes would have to be part of the checkpoint: a stream does not learn of them yet.
+        let context = Context::new();
+        let mut stream = Stream::new(self, &decoders, &context, input, checkpoint.as_ref(), options)?;
+        let decode = self.options().decode_options();
+        let file = SourceFile::live(stream.input.path());
+        let mut documents = Documents::new(&[], &[], &decode, &context);
+        stream.formats.iter().for_each(|format| documents.learn(&file, *format));
+        let interrupted = stream.run(&file, output, &mut documents, progress)?;
+        drop(documents);
+        Ok(stream.report(file, interrupted))
+    }
+}
+
+struct Stream<'s> {
+    scan: &'s Scan,
+    options: &'s StreamOptions,
+    input: LiveInput,
+    work: MatchWork<'s>,
+    waiting: Waiting,
+    correlator: Correlator<'s>,
+    formats: Vec<&'static dyn Format>,
+    arrived: u64,
+    newest: Option<i64>,
+    watermark: Option<i64>,
+    warnings: WarningLog,
+    counts: StreamCounts,
+    seen: Seen,
+    started: Instant,
+    /// When records came last.
+    came: Instant,
+    saved: Saved,
+}
+
+/// When the state was saved last, and whether there is anything new.
+struct Saved {
+    at: Option<Instant>,
+    took: Duration,
+    new: bool,
+}
+
+impl<'s> Stream<'s> {
+    fn new(
+        scan: &'s Scan,
+        decoders: &'s Decoders,
+        context: &'s Context,
+        input: LiveInput,
+        checkpoint: Option<&Checkpoint>,
+        options: &'s StreamOptions,
+    ) -> Result<Stream<'s>, StreamError> {
+        let now = Instant::now();
+        let mut stream = Stream {
+            scan,
+            options,
+            input,
+            work: MatchWork::new(scan, decoders, context),
+            waiting: Waiting::default(),
+            correlator: Correlator::new(scan.engine()),
+            formats: Vec::new(),
+            arrived: 0,
+            newest: None,
+            watermark: None,
+            warnings: WarningLog::default(),
+            counts: StreamCounts::default(),
+            seen: Seen { files_total: 1, ..Seen::default() },
+            started: now,
+            came: now,
+            saved: Saved { at: None, took: Duration::ZERO, new: false },
+        };
+        if let Some(checkpoint) = checkpoint {
+            stream.go_on_from(checkpoint)?;
+        }
+        Ok(stream)
+    }
+
+    fn go_on_from(&mut self, checkpoint: &Checkpoint) -> Result<(), StreamError> {
+        let restored = Correlator::restore(self.scan.engine(), &checkpoint.correlator)?;
+        self.correlator = restored.correlator;
+        for hit in restored.waiting {
+            if let Some(time) = hit.time {
+                self.waiting.push(time, hit);
+            }
+        }
+        self.counts.dropped = restored.dropped;
+        self.formats =
+            checkpoint.formats.iter().filter_map(|name| quell_ingest::format_named(name).ok()).collect();
+        self.arrived = checkpoint.arrived;
+        (self.newest, self.watermark) = (checkpoint.newest, checkpoint.watermark);
+        Ok(())
+    }
+
+    /// Reads to the end, and says whether it was ended before.
+    fn run<'f>(
+        &mut self,
+        file: &'f SourceFile,
+        output: &mut dyn StreamOutput,
+        documents: &mut Documents<'f>,
+        progress: &dyn Progress,
+    ) -> Result<bool, StreamError> {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        let mut batch = Batch::default();
+        loop {
+            if progress.cancelled() {
+                self.save(output, true)?;
+                return Ok(true);
+            }
+            let mut found = Vec::new();
+            match self.input.next(&mut batch, PATIENCE) {
+                Live::Records => {
+                    self.saved.new = true;
+                    if let Some(format) = self.input.format() {
+                        let source = self.source_of(format, file, documents);
+                        self.batch(&mut batch, source, format, &mut found);
+                    }
+                }
+                Live::Idle => self.advance_by_the_clock(&mut found),
+                Live::Failed(warning) => {
+                    output.warning(&warning);
+                    self.warnings.push(warning);
+                }
+                Live::End => return self.end(output, documents).map(|()| false),
+            }
+            batch.warnings.kept().iter().for_each(|warning| output.warning(warning));
+            self.warnings.absorb(&mut batch.warnings);
+            if self.give(found, output, documents).is_break() {
+                return Ok(false);
+            }
+            progress.update(&self.seen);
+            self.save(output, false)?;
+        }
+    }
+
+    /// Matches the records of a batch.
+    fn batch(
+        &mut self,
+        batch: &mut Batch,
+        source: u32,
+        format: &'static dyn Format,
+        found: &mut Vec<Detection>,
+    ) {
+        let facts = InputFacts { path: self.input.path().clone(), format, rereadable: false };
+        let now = self.clock();
+        let mut damaged = WarningLog::default();
+        for (position, text) in batch.iter() {
+            self.arrived += 1;
+            let place = Position { offset: self.arrived, number: self.arrived };
+            match self.work.record(source, format.layout(), false, place, text) {
+                Ok(time) => self.hits_of_record(time, now, found),
+                Err(error) => facts.damaged(position, &error, &mut damaged),
+            }
+        }
+        batch.warnings.absorb(&mut damaged);
+        self.seen.events = self.work.events();
+        self.seen.bytes_done += batch.stored_bytes_read;
+        self.seen.bytes_total = self.seen.bytes_done;
+        self.came = Instant::now();
+        self.release(found);
+    }
+
+    /// The number of the records of a format: each has its own decoder.
+    fn source_of<'f>(
+        &mut self,
+        format: &'static dyn Format,
+        file: &'f SourceFile,
+        documents: &mut Documents<'f>,
+    ) -> u32 {
+        let known = self.formats.iter().position(|known| known.name() == format.name());
+        let number = known.unwrap_or_else(|| {
+            self.formats.push(format);
+            documents.learn(file, format);
+            self.formats.len() - 1
+        });
+        u32::try_from(number).unwrap_or(u32::MAX)
+    }
+
+    /// Sends the hits of one record on their ways, and moves the watermark. `now` is the latest time that is not the future.
+    fn hits_of_record(&mut self, time: Option<i64>, now: i64, found: &mut Vec<Detection>) {
+        let mut late = false;
+        for hit in self.work.take_hits() {
+            self.seen.hits += 1;
+            late |= self.hit(hit, found);
+        }
+        self.counts.late += u64::from(late);
+        match time {
+            Some(time) if time > now => self.counts.future += 1,
+            Some(time) if self.newest.is_none_or(|newest| newest < time) => {
+                self.newest = Some(time);
+                self.raise(time);
+            }
+            _ => {}
+        }
+    }
+
+    /// One hit; true if it is too late to be joined.
+    fn hit(&mut self, hit: Hit, found: &mut Vec<Detection>) -> bool {
+        if self.scan.engine().is_immediate(hit.rule) {
+            self.correlator.alone(&hit, found);
+            return false;
+        }
+        match hit.time {
+            Some(time) if self.watermark.is_none_or(|watermark| time >= watermark) => {
+                self.waiting.push(time, hit);
+                false
+            }
+            _ => !self.correlator.alone(&hit, found),
+        }
+    }
+
+    /// Raises the watermark to what a present time means.
+    fn raise(&mut self, present: i64) {
+        let lateness = i64::try_from(self.options.lateness.as_nanos()).unwrap_or(i64::MAX);
+        self.watermark = self.watermark.max(Some(present.saturating_sub(lateness)));
+    }
+
+    /// While nothing comes, time goes on all the same.
+    fn advance_by_the_clock(&mut self, found: &mut Vec<Detection>) {
+        if let Some(newest) = self.newest {
+            let idle = i64::try_from(self.came.elapsed().as_nanos()).unwrap_or(i64::MAX);
+            self.raise(newest.saturating_add(idle));
+            self.release(found);
+        }
+    }
+
+    /// Correlates what lies before the watermark, and keeps what is held within bounds.
+    fn release(&mut self, found: &mut Vec<Detection>) {
+        let most = self.options.max_state;
+        if self.waiting.bytes() > most / 2
+            && let Some(middle) = self.waiting.middle()
+            && self.watermark < Some(middle)
+        {
+            let before = self.waiting.iter().filter(|hit| hit.time < Some(middle)).count();
+            self.counts.hurried += before as u64;
+            self.watermark = Some(middle);
+        }
+        let Some(watermark) = self.watermark else { return };
+        for hit in self.waiting.release(self.scan.engine(), watermark) {
+            self.correlator.push(hit, found, &mut NoTrace);
+            self.saved.new = true;
+        }
+        self.correlator.advance(watermark, found, &mut NoTrace);
+        let room = most.saturating_sub(self.waiting.bytes());
+        if self.correlator.bytes() > room {
+            // A little more than needed, or the next event would do it again.
+            self.correlator.evict(room / 4 * 3, watermark, found);
+        }
+    }
+
+    fn give(
+        &mut self,
+        found: Vec<Detection>,
+        output: &mut dyn StreamOutput,
+        documents: &mut Documents<'_>,
+    ) -> ControlFlow<()> {
+        self.saved.new |= !found.is_empty();
+        for detection in found {
+            if let Some(alert) = Alert::new(self.scan.engine(), detection) {
+                output.alert(&alert, documents)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Saves the state, if it is time; lets what was written be seen in any case.
+    fn save(&mut self, output: &mut dyn StreamOutput, now: bool) -> Result<(), StreamError> {
+        if !self.saved.new && !now {
+            return Ok(());
+        }
+        // A large state is saved more rarely: not more than a twentieth of the time goes into it.
+        let pause = self.options.checkpoint_every.max(self.saved.took * 20);
+        let due = now || self.saved.at.is_none_or(|at| at.elapsed() >= pause);
+        let outputs = output.settle()?;
+        let Some(path) = self.options.state.as_ref().filter(|_| due) else { return Ok(()) };
+        let begun = Instant::now();
+        let checkpoint = Checkpoint {
+            position: self.input.position(),
+            outputs,
+            formats: self.formats.iter().map(|format| format.name().to_owned()).collect(),
+            arrived: self.arrived,
+            newest: self.newest,
+            watermark: self.watermark,
+            correlator: self.correlator.save(self.waiting.iter())?,
+        };
+        checkpoint.store(path)?;
+        self.counts.checkpoints += 1;
+        self.saved = Saved { at: Some(Instant::now()), took: begun.elapsed(), new: false };
+        Ok(())
+    }
+
+    fn end(
+        &mut self,
+        output: &mut dyn StreamOutput,
+        documents: &mut Documents<'_>,
+    ) -> Result<(), StreamError> {
+        if self.options.state.is_some() {
+            return self.save(output, true);
+        }
+        let mut found = Vec::new();
+        for hit in self.waiting.release(self.scan.engine(), i64::MAX) {
+            self.correlator.push(hit, &mut found, &mut NoTrace);
+        }
+        self.count_evicted();
+        let correlator = std::mem::replace(&mut self.correlator, Correlator::new(self.scan.engine()));
+        correlator.finish(&mut found, &mut NoTrace);
+        let _ = self.give(found, output, documents);
+        output.settle()?;
+        Ok(())
+    }
+
+    fn count_evicted(&mut self) {
+        let of_rule = self.scan.engine().rules().zip(self.correlator.evicted());
+        let evicted = of_rule.filter(|(_, n)| **n > 0).map(|(rule, n)| (rule.id.clone(), *n));
+        self.counts.evicted.extend(evicted);
+    }
+
+    /// Now by the clock, and the lateness: what is later is from the future.
+    fn clock(&self) -> i64 {
+        let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+        now.saturating_add(i64::try_from(self.options.lateness.as_nanos()).unwrap_or(i64::MAX))
+    }
+
+    fn report(mut self, file: SourceFile, interrupted: bool) -> Report {
+        if self.counts.evicted.is_empty() {
+            self.count_evicted();
+        }
+        let mut report = self.scan.report_of_stream(&self.work, file, self.warnings, self.counts);
+        report.stats.bytes = self.seen.bytes_done;
+        report.stats.elapsed = self.started.elapsed();
+        report.interrupted = interrupted;
+        report
+    }
+}
