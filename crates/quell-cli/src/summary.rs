@@ -220,6 +220,11 @@ pub fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
     }
     let limits = [
         (stats.keys_cut, ["event", "events"], "with very many values in join keys took part with some alone"),
+        (
+            stats.context_forgotten,
+            ["start or end of a process was", "starts and ends of processes were"],
+            "forgotten: what is told of them is absent",
+        ),
         (stats.tests_cut, ["test", "tests"], "of very long values ended early and may have missed a match"),
     ];
     for (n, [one, many], what) in limits {

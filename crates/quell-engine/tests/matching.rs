@@ -5,7 +5,7 @@ mod scan;
 
 use quell_engine::{Engine, EngineOptions, EngineRule};
 use quell_eql::Dialect;
-use quell_event::{Event, EventState, Resolver, Scalar, Slot};
+use quell_event::{Event, EventState, Facts, Resolver, Scalar, Slot};
 use quell_ir::logic::{Query, Step};
 use quell_ir::{Case, Condition, EventFilter, FieldRef, FieldType, Logic, Predicate, Span};
 use scan::{bare_rule, engine, engine_of, hit_rules, hits_of, query, with_rule};
@@ -435,7 +435,7 @@ struct Mapped {
 }
 
 impl Resolver for Mapped {
-    fn resolve(&self, slot: Slot, record: &str, state: &mut EventState) {
+    fn resolve(&self, slot: Slot, record: &str, _: &dyn Facts, state: &mut EventState) {
         if slot == self.name
             && let Some(value) = state.source.first(0)
         {

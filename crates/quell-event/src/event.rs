@@ -1,7 +1,7 @@
 //! One event in view: a record, its slots, and the resolver that makes ECS slots from source slots.
 
 use crate::projection::Frame;
-use crate::{Scalar, Slot, SlotTable, TextRef};
+use crate::{Facts, NoFacts, Scalar, Slot, SlotTable, TextRef};
 use quell_ir::Datum;
 
 /// Buffers for one event at a time, reused from event to event by one thread.
@@ -37,8 +37,9 @@ impl EventState {
 
 /// Makes the ECS slots of one kind of record.
 pub trait Resolver: Sync {
-    /// Fills one ECS slot from the source slots: pushes its values to `state.ecs`, or marks it empty.
-    fn resolve(&self, slot: Slot, record: &str, state: &mut EventState);
+    /// Fills one ECS slot from the source slots, and from the facts where these do not do: pushes its values to
+    /// `state.ecs`, or marks it empty.
+    fn resolve(&self, slot: Slot, record: &str, facts: &dyn Facts, state: &mut EventState);
 }
 
 /// An event that conditions can be tested on.
@@ -47,13 +48,20 @@ pub struct Event<'a> {
     state: &'a mut EventState,
     /// `None`: the record is an ECS document, and source slots are ECS slots.
     resolver: Option<&'a dyn Resolver>,
+    facts: &'a dyn Facts,
 }
 
 impl<'a> Event<'a> {
     /// A view of a record whose source slots are filled. Without a resolver, source slot n is ECS slot n.
     #[must_use]
     pub fn new(record: &'a str, state: &'a mut EventState, resolver: Option<&'a dyn Resolver>) -> Self {
-        Event { record, state, resolver }
+        Event { record, state, resolver, facts: &NoFacts }
+    }
+
+    /// The same, with facts that its resolver may ask for.
+    #[must_use]
+    pub fn with_facts(self, facts: &'a dyn Facts) -> Self {
+        Event { facts, ..self }
     }
 
     /// The record's JSON text.
@@ -74,7 +82,7 @@ impl<'a> Event<'a> {
         if let Some(resolver) = self.resolver
             && !self.state.ecs.is_known(slot.index())
         {
-            resolver.resolve(slot, self.record, self.state);
+            resolver.resolve(slot, self.record, self.facts, self.state);
             self.state.ecs.mark(slot.index());
         }
     }

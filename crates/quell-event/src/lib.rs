@@ -6,6 +6,7 @@
 
 mod cursor;
 mod event;
+mod facts;
 mod fields;
 mod index_names;
 mod projection;
@@ -17,6 +18,7 @@ mod walk;
 
 pub use cursor::decode_escape;
 pub use event::{Event, EventState, Resolver, Values};
+pub use facts::{Facts, KnownProcess, NoFacts, PartOfLife};
 pub use fields::{FieldSet, Slot};
 pub use index_names::{EventIndex, beat_of, index_names};
 pub use projection::{

@@ -1,19 +1,477 @@
 //! Context: facts of the host that a record lacks and Elastic's agents add.
+//!
+//! It is a table of what was seen of processes: that of a host and process id one started, or ended, at a time. A lifetime
+//! reaches from a start to the next end or start of the same id. What is kept is the set of these moments, so it makes no
+//! difference in which order they were seen, or by how many threads.
 
-/// What is known of the hosts besides the record that is decoded.
+use crate::mapping::Mappings;
+use crate::mapping::derive::PROCESS;
+use quell_event::{Facts, FieldSet, KnownProcess, PartOfLife};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How much memory a context takes, in bytes: that of half a million starts and ends with command lines of usual length.
+/// Past it the oldest are forgotten.
+const MAX_BYTES: usize = 128 << 20;
+
+/// What is known of the hosts besides the record that is decoded: the processes, by host, process id and time.
 ///
-/// It is empty for now. It will hold, read-only while events are matched: the name, arguments and entity id of processes
-/// by host, process id and time (for `process.parent.*` and for entity ids of sources that have none), and the user names of
-/// security identifiers by host. A first pass over the input fills it; a stream fills it with what it has seen. Look-ups
-/// will be lazy, for empty fields that a rule asks for.
+/// A first pass over the input fills it ([`crate::ContextBuilder`]), or, in a stream, the records as they come.
+#[derive(Debug)]
+pub struct Context {
+    moments: BTreeMap<(Owner, i64), Moment>,
+    by_time: BTreeSet<(i64, Owner)>,
+    bytes: usize,
+    limit: usize,
+    /// The latest time of which something was forgotten: all up to it is, whatever is seen later.
+    horizon: Option<i64>,
+    observed: u64,
+}
+
+/// A process id of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Owner {
+    /// A hash of the host's name in lower case, so that a look-up allocates nothing.
+    host: u128,
+    pid: u32,
+}
+
+/// What happened to a process id at one time: a start, an end, or an end and a start.
 #[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Context {}
+struct Moment {
+    start: Option<Box<Started>>,
+    end: bool,
+}
+
+/// What a start says.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Started {
+    executable: Box<str>,
+    command_line: Box<str>,
+}
+
+/// A process that started or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessFact<'f> {
+    /// The name of its host, in any case.
+    pub host: &'f str,
+    /// Its id.
+    pub pid: u32,
+    /// When, in nanoseconds since 1970.
+    pub time: i64,
+    /// What.
+    pub change: ProcessChange<'f>,
+}
+
+/// What happened to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessChange<'f> {
+    /// It started.
+    Started {
+        /// The path of its program; may be empty.
+        executable: &'f str,
+        /// Its command line; may be empty.
+        command_line: &'f str,
+    },
+    /// It ended.
+    Ended,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::with_limit(MAX_BYTES)
+    }
+}
 
 impl Context {
     /// A context that knows nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, which takes about so many bytes at most.
+    #[must_use]
+    pub fn with_limit(bytes: usize) -> Self {
+        Context {
+            moments: BTreeMap::new(),
+            by_time: BTreeSet::new(),
+            bytes: 0,
+            limit: bytes,
+            horizon: None,
+            observed: 0,
+        }
+    }
+
+    /// Whether some mapping makes one of these fields of what a context knows.
+    #[must_use]
+    pub fn is_asked(fields: &FieldSet) -> bool {
+        Mappings::embedded().fields_by(&PROCESS).any(|field| fields.get(field).is_some())
+    }
+
+    /// Learns of a process. What was seen before is learnt once; past the limit the oldest is forgotten.
+    pub fn observe(&mut self, fact: &ProcessFact<'_>) {
+        self.observed += 1;
+        let owner = Owner { host: host_key(fact.host), pid: fact.pid };
+        let moment = match fact.change {
+            ProcessChange::Started { executable, command_line } => Moment {
+                start: Some(Box::new(Started {
+                    executable: executable.into(),
+                    command_line: command_line.into(),
+                })),
+                end: false,
+            },
+            ProcessChange::Ended => Moment { start: None, end: true },
+        };
+        self.put((owner, fact.time), moment);
+        self.forget_oldest();
+    }
+
+    /// Learns what another context knows. The order in which contexts are put together makes no difference.
+    pub fn absorb(&mut self, mut other: Context) {
+        if other.moments.len() > self.moments.len() {
+            std::mem::swap(self, &mut other);
+        }
+        self.observed += other.observed;
+        if let Some(horizon) = other.horizon {
+            self.forget_up_to(horizon);
+        }
+        for (key, moment) in other.moments {
+            self.put(key, moment);
+        }
+        self.forget_oldest();
+    }
+
+    /// How many starts and ends were forgotten, those that were seen twice among them; 0 while the limit was not reached.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        if self.horizon.is_none() {
+            return 0;
+        }
+        let kept = |moment: &Moment| u64::from(moment.start.is_some()) + u64::from(moment.end);
+        self.observed.saturating_sub(self.moments.values().map(kept).sum())
+    }
+
+    fn put(&mut self, key: (Owner, i64), new: Moment) {
+        if self.horizon.is_some_and(|horizon| key.1 <= horizon) {
+            return;
+        }
+        let moment = self.moments.entry(key).or_insert_with(|| {
+            self.by_time.insert((key.1, key.0));
+            self.bytes += Moment::default().bytes();
+            Moment::default()
+        });
+        self.bytes -= moment.bytes();
+        moment.unite(new);
+        self.bytes += moment.bytes();
+    }
+
+    fn forget_oldest(&mut self) {
+        while self.bytes > self.limit
+            && let Some((oldest, _)) = self.by_time.first()
+        {
+            self.forget_up_to(*oldest);
+        }
+    }
+
+    /// Whole instants go, so that it does not matter in which order the facts of one were seen.
+    fn forget_up_to(&mut self, horizon: i64) {
+        while let Some((time, owner)) = self.by_time.first().copied()
+            && time <= horizon
+        {
+            self.by_time.pop_first();
+            if let Some(moment) = self.moments.remove(&(owner, time)) {
+                self.bytes -= moment.bytes();
+            }
+        }
+        self.horizon = self.horizon.max(Some(horizon));
+    }
+
+    /// The start before this time of the process that still runs then, if one is known.
+    fn running_before(&self, owner: Owner, time: i64) -> Option<(i64, &Started)> {
+        /// Moments that are an end and a start at once say nothing of what was before them. Only where time is counted in
+        /// seconds are there many in a row, and past so many of them nothing is known for sure.
+        const MOST: usize = 64;
+        let before = self.moments.range((owner, i64::MIN)..(owner, time)).rev();
+        let mut latest = None;
+        for ((_, at), moment) in before.take(MOST) {
+            match (&moment.start, moment.end) {
+                // It runs from here on, and so does each that took its place in the moment in which it ended.
+                (Some(start), false) => return latest.or(Some((*at, start))),
+                // Either this end is that of an elder process, or the start's own: what was before decides.
+                (Some(start), true) => latest = latest.or(Some((*at, start))),
+                (None, _) => return None,
+            }
+        }
+        None
+    }
+}
+
+impl Facts for Context {
+    fn process(&self, host: &str, pid: u32, time: i64, part: PartOfLife) -> Option<KnownProcess<'_>> {
+        if self.moments.is_empty() {
+            return None;
+        }
+        let owner = Owner { host: host_key(host), pid };
+        let elder = self.running_before(owner, time);
+        let here = self.moments.get(&(owner, time));
+        let started = here.and_then(|here| Some((time, &**here.start.as_ref()?)));
+        let (start, process) = match (started, here.is_some_and(|here| here.end)) {
+            // Its end is its last moment.
+            (None, _) => elder?,
+            // Whatever ran under this id has ended, though nobody said so.
+            (Some(started), false) => started,
+            // It ended in the moment in which it started.
+            (Some(started), true) if elder.is_none() => started,
+            // Two processes meet.
+            (Some(_), true) if part == PartOfLife::End => elder?,
+            (Some(_), true) => return None,
+        };
+        Some(KnownProcess { start, executable: &process.executable, command_line: &process.command_line })
+    }
+}
+
+impl Moment {
+    /// Two starts of one id at one time are one; of what they say the longer is kept, so that the order makes no difference
+    /// and memory only grows.
+    fn unite(&mut self, other: Moment) {
+        self.end |= other.end;
+        if let Some(new) = other.start
+            && self.start.as_ref().is_none_or(|old| (new.len(), &new) > (old.len(), old))
+        {
+            self.start = Some(new);
+        }
+    }
+
+    /// What it takes in both tables, about.
+    fn bytes(&self) -> usize {
+        const TABLES: usize = 160;
+        const ALLOCATED: usize = 64;
+        TABLES + self.start.as_ref().map_or(0, |started| ALLOCATED + started.len())
+    }
+}
+
+impl Started {
+    fn len(&self) -> usize {
+        self.executable.len() + self.command_line.len()
+    }
+}
+
+/// The first 16 bytes of the SHA-256 of the name in lower case: nobody finds two names of one key.
+fn host_key(host: &str) -> u128 {
+    let mut hash = Sha256::new();
+    crate::mapping::derive::hash_lower(&mut hash, host);
+    let bytes = hash.finalize();
+    bytes.iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Context, ProcessChange, ProcessFact};
+    use proptest::prelude::*;
+    use quell_event::{Facts, PartOfLife};
+
+    fn started(host: &str, pid: u32, time: i64) -> ProcessFact<'_> {
+        let change = ProcessChange::Started { executable: "a.exe", command_line: "a.exe -x" };
+        ProcessFact { host, pid, time, change }
+    }
+
+    fn ended(host: &str, pid: u32, time: i64) -> ProcessFact<'_> {
+        ProcessFact { host, pid, time, change: ProcessChange::Ended }
+    }
+
+    fn of(facts: &[ProcessFact<'_>]) -> Context {
+        let mut context = Context::new();
+        facts.iter().for_each(|fact| context.observe(fact));
+        context
+    }
+
+    fn start_at(context: &Context, host: &str, pid: u32, time: i64) -> Option<i64> {
+        context.process(host, pid, time, PartOfLife::Any).map(|process| process.start)
+    }
+
+    fn start_of_ended(context: &Context, pid: u32, time: i64) -> Option<i64> {
+        context.process("h", pid, time, PartOfLife::End).map(|process| process.start)
+    }
+
+    #[test]
+    fn a_process_lives_from_its_start_to_its_end_both_included() {
+        let context = of(&[started("h", 7, 100), ended("h", 7, 200)]);
+        for (time, expected) in
+            [(99, None), (100, Some(100)), (150, Some(100)), (200, Some(100)), (201, None)]
+        {
+            assert_eq!(start_at(&context, "h", 7, time), expected, "at {time}");
+        }
+        assert_eq!(start_of_ended(&context, 7, 200), Some(100));
+        let process = context.process("h", 7, 150, PartOfLife::Any).unwrap();
+        assert_eq!((process.executable, process.command_line), ("a.exe", "a.exe -x"));
+    }
+
+    #[test]
+    fn a_process_whose_end_was_not_seen_lives_until_its_id_is_used_again() {
+        let context = of(&[started("h", 7, 100), started("h", 7, 300)]);
+        for (time, expected) in [(299, Some(100)), (300, Some(300)), (i64::MAX, Some(300))] {
+            assert_eq!(start_at(&context, "h", 7, time), expected, "at {time}");
+        }
+    }
+
+    #[test]
+    fn what_started_before_the_log_has_no_start() {
+        let context = of(&[ended("h", 7, 100), started("h", 8, 50)]);
+        for time in [99, 100, 101] {
+            assert_eq!(start_at(&context, "h", 7, time), None, "at {time}");
+        }
+        assert_eq!(start_of_ended(&context, 7, 100), None);
+        assert_eq!(start_at(&Context::new(), "h", 7, 100), None);
+        // Between an end and the next start that was seen, whoever has the id is unknown too.
+        let context = of(&[started("h", 7, 100), ended("h", 7, 200), started("h", 7, 300)]);
+        assert_eq!(start_at(&context, "h", 7, 250), None);
+        // And so is a process that ended while none was known.
+        let context = of(&[started("h", 7, 100), ended("h", 7, 200), ended("h", 7, 250)]);
+        assert_eq!(start_of_ended(&context, 7, 250), None);
+    }
+
+    #[test]
+    fn hosts_are_apart_and_written_in_any_case() {
+        let context = of(&[started("WS-1.lab", 7, 100), started("ws-2.lab", 7, 150)]);
+        assert_eq!(start_at(&context, "ws-1.LAB", 7, 200), Some(100));
+        assert_eq!(start_at(&context, "WS-2.lab", 7, 200), Some(150));
+        assert_eq!(start_at(&context, "ws-3.lab", 7, 200), None);
+        let long = "x".repeat(200);
+        let context = of(&[started(&long, 7, 100)]);
+        assert_eq!(start_at(&context, &long.to_uppercase(), 7, 100), Some(100));
+        assert_eq!(start_at(&context, "x", 7, 100), None);
+    }
+
+    /// Where time is counted in seconds, an id may end and start in the same one.
+    #[test]
+    fn of_two_processes_that_meet_the_elder_ends_and_nothing_else_is_sure() {
+        let context = of(&[started("h", 7, 100), ended("h", 7, 200), started("h", 7, 200)]);
+        assert_eq!(start_of_ended(&context, 7, 200), Some(100));
+        assert_eq!(start_at(&context, "h", 7, 200), None);
+        assert_eq!(start_at(&context, "h", 7, 201), Some(200));
+        // Without an elder the end is the start's own.
+        let context = of(&[started("h", 7, 200), ended("h", 7, 200)]);
+        assert_eq!(
+            (start_of_ended(&context, 7, 200), start_at(&context, "h", 7, 200)),
+            (Some(200), Some(200))
+        );
+        assert_eq!(start_at(&context, "h", 7, 201), None);
+        // Three in a row that took over from one another, and three that did not last.
+        let meeting = [200, 300, 400].map(|time| [ended("h", 7, time), started("h", 7, time)]);
+        let mut facts = meeting.concat();
+        assert_eq!(start_at(&of(&facts), "h", 7, 450), None);
+        facts.push(started("h", 7, 100));
+        assert_eq!(start_at(&of(&facts), "h", 7, 450), Some(400));
+        assert_eq!(start_of_ended(&of(&facts), 7, 300), Some(200));
+    }
+
+    #[test]
+    fn past_the_limit_the_oldest_are_forgotten_and_counted() {
+        let mut context = Context::with_limit(2000);
+        for time in 0..100 {
+            context.observe(&started("h", 7, time));
+        }
+        let kept = (0..100).filter(|time| start_at(&context, "h", 7, *time) == Some(*time)).count();
+        assert!((5..20).contains(&kept), "{kept}");
+        assert_eq!(start_at(&context, "h", 7, 99), Some(99));
+        assert_eq!(context.forgotten(), 100 - kept as u64);
+        // What comes late is older than what was forgotten.
+        context.observe(&started("h", 8, 0));
+        assert_eq!(start_at(&context, "h", 8, 0), None);
+        assert_eq!(of(&[started("h", 7, 1), started("h", 7, 1)]).forgotten(), 0);
+    }
+
+    #[test]
+    fn memory_stays_within_the_limit_whatever_a_start_says() {
+        let mut context = Context::with_limit(10_000);
+        let long = "x".repeat(20_000);
+        for time in 0..50 {
+            let change = ProcessChange::Started { executable: &long, command_line: "" };
+            context.observe(&ProcessFact { host: "h", pid: 7, time, change });
+        }
+        assert!(context.moments.is_empty() && context.bytes == 0 && context.forgotten() == 50);
+    }
+
+    type Seen = (u8, u32, i64, Option<&'static str>);
+
+    fn fact((host, pid, time, start): Seen) -> ProcessFact<'static> {
+        let change = start.map_or(ProcessChange::Ended, |executable| ProcessChange::Started {
+            executable,
+            command_line: "",
+        });
+        ProcessFact { host: if host == 0 { "a" } else { "b" }, pid, time, change }
+    }
+
+    fn any_seen() -> impl Strategy<Value = Vec<Seen>> {
+        let start = prop_oneof![Just(None), Just(Some("a")), Just(Some("b")), Just(Some("long"))];
+        prop::collection::vec((0..2_u8, 1..4_u32, 0..30_i64, start), 0..60)
+    }
+
+    /// All that can be asked.
+    fn answers(context: &Context) -> Vec<Option<(i64, String)>> {
+        let mut answers = Vec::new();
+        for host in ["a", "b"] {
+            for pid in 1..4 {
+                for time in -1..31 {
+                    for part in [PartOfLife::Any, PartOfLife::End] {
+                        let found = context.process(host, pid, time, part);
+                        answers.push(found.map(|process| (process.start, process.executable.to_owned())));
+                    }
+                }
+            }
+        }
+        answers
+    }
+
+    proptest! {
+        #[test]
+        fn neither_order_nor_division_makes_a_difference(
+            seen in any_seen(),
+            shuffled in any::<prop::sample::Index>(),
+            threads in 1..5_usize,
+            limit in prop_oneof![Just(usize::MAX), 0..8000_usize],
+        ) {
+            let mut whole = Context::with_limit(limit);
+            seen.iter().for_each(|seen| whole.observe(&fact(*seen)));
+            let mut turned = seen.clone();
+            turned.rotate_left(shuffled.index(seen.len().max(1)));
+            turned.reverse();
+            let mut parts: Vec<Context> = (0..threads).map(|_| Context::with_limit(limit)).collect();
+            for (number, seen) in turned.into_iter().enumerate() {
+                parts[number * number % threads].observe(&fact(seen));
+            }
+            let mut together = Context::with_limit(limit);
+            parts.into_iter().for_each(|part| together.absorb(part));
+            prop_assert_eq!(answers(&whole), answers(&together));
+            prop_assert_eq!(whole.forgotten(), together.forgotten());
+            prop_assert!(whole.bytes <= limit && together.bytes == whole.bytes);
+        }
+
+        /// By a plain reading: the latest start, unless something ended in between.
+        #[test]
+        fn where_no_start_shares_its_moment_with_an_end_a_plain_search_finds_the_same(seen in any_seen()) {
+            let at = |seen: &[Seen], wanted: Seen| seen.iter().any(|other| {
+                (other.0, other.1, other.2, other.3.is_some()) == (wanted.0, wanted.1, wanted.2, wanted.3.is_some())
+            });
+            let all = seen.clone();
+            let seen: Vec<Seen> = seen
+                .into_iter()
+                .filter(|(host, pid, time, start)| start.is_some() || !at(&all, (*host, *pid, *time, Some(""))))
+                .collect();
+            let facts: Vec<_> = seen.iter().map(|seen| fact(*seen)).collect();
+            let context = of(&facts);
+            for (number, host) in [(0, "a"), (1, "b")] {
+                for pid in 1..4 {
+                    for time in 0..30 {
+                        let latest = (0..=time).rev().find(|start| at(&seen, (number, pid, *start, Some(""))));
+                        let lasted = latest.filter(|start| {
+                            !(*start + 1..time).any(|end| at(&seen, (number, pid, end, None)))
+                        });
+                        prop_assert_eq!(start_at(&context, host, pid, time), lasted);
+                    }
+                }
+            }
+        }
     }
 }

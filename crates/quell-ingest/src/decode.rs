@@ -106,7 +106,7 @@ impl Decoder {
         Decoder { projection: projection.build(), source_slots, ecs_slots, windows: Some(windows) }
     }
 
-    /// Reads a record. Its fields are made when they are asked for.
+    /// Reads a record. Its fields are made when they are asked for, of the record and of what the context knows.
     ///
     /// # Errors
     /// Where the record is no JSON object or passes a limit of the projection.
@@ -114,12 +114,12 @@ impl Decoder {
         &'a self,
         record: &'a str,
         state: &'a mut EventState,
-        _context: &'a Context,
+        context: &'a Context,
     ) -> Result<Event<'a>, DecodeError> {
         state.begin(self.source_slots, self.ecs_slots);
         self.projection.project(record, state)?;
         let resolver = self.windows.as_ref().map(|windows| windows.choose(record, state) as &dyn Resolver);
-        Ok(Event::new(record, state, resolver))
+        Ok(Event::new(record, state, resolver).with_facts(context))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sources and decoders: from files and streams to records, and from records to ECS events.
 
 mod context;
+mod context_builder;
 mod decode;
 mod document;
 pub mod format;
@@ -9,7 +10,8 @@ mod mapping;
 pub mod source;
 mod tolerant;
 
-pub use context::Context;
+pub use context::{Context, ProcessChange, ProcessFact};
+pub use context_builder::{ContextBuilder, may_tell_context};
 pub use decode::{DecodeError, DecodeOptions, Decoder};
 pub use document::DocumentDecoder;
 pub use format::{FORMATS, Format, RecordReader, UnknownFormat, format_named};

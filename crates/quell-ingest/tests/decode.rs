@@ -12,7 +12,7 @@
 
 use proptest::prelude::*;
 use quell_event::{EventState, FieldSet};
-use quell_ingest::{Context, DecodeOptions, Decoder, DocumentDecoder, Layout};
+use quell_ingest::{Context, ContextBuilder, DecodeOptions, Decoder, DocumentDecoder, Layout};
 use quell_ir::Datum;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -371,8 +371,12 @@ fn render(sample: &Sample, layout: Layout) -> Value {
 }
 
 fn document(layout: Layout, record: &Value) -> Value {
+    document_with(layout, record, &Context::new())
+}
+
+fn document_with(layout: Layout, record: &Value, context: &Context) -> Value {
     let decoder = DocumentDecoder::new(layout, &DecodeOptions::default());
-    Value::Object(decoder.document(&record.to_string(), &Context::new()).unwrap())
+    Value::Object(decoder.document(&record.to_string(), context).unwrap())
 }
 
 /// Every scalar of a document by its dotted path.
@@ -412,35 +416,101 @@ fn documents_are_the_golden_ones() {
 fn lazy_fields_say_what_the_document_says() {
     for sample in samples() {
         for (layout, name) in LAYOUTS {
-            let record = render(&sample, layout);
-            let mut expected = Vec::new();
-            leaves("", &document(layout, &record), &mut expected);
-            let mut fields = FieldSet::default();
-            for (path, _) in &expected {
-                fields.intern(path);
-            }
-            let decoder = Decoder::new(layout, &fields, &DecodeOptions::default());
-            let (mut state, context, record) = (EventState::default(), Context::new(), record.to_string());
-            let mut event = decoder.decode(&record, &mut state, &context).unwrap();
-            for (slot, path) in fields.iter() {
-                let lazy: Vec<Value> = event
-                    .values(slot)
-                    .iter()
-                    .map(|datum| match datum {
-                        Datum::Text(text) => text.into(),
-                        Datum::Integer(n) => n.into(),
-                        Datum::Boolean(b) => b.into(),
-                        other => panic!("{other:?}"),
-                    })
-                    .collect();
-                let whole: Vec<Value> = expected
-                    .iter()
-                    .filter(|(other, _)| other == path)
-                    .map(|(_, value)| value.clone())
-                    .collect();
-                assert_eq!(lazy, whole, "{path} of {} as {name}", sample.name);
-            }
+            let what = format!("{} as {name}", sample.name);
+            lazy_as_in_the_document(layout, &render(&sample, layout), &Context::new(), &what);
         }
+    }
+}
+
+fn lazy_as_in_the_document(layout: Layout, record: &Value, context: &Context, what: &str) {
+    let mut expected = Vec::new();
+    leaves("", &document_with(layout, record, context), &mut expected);
+    let mut fields = FieldSet::default();
+    for (path, _) in &expected {
+        fields.intern(path);
+    }
+    let decoder = Decoder::new(layout, &fields, &DecodeOptions::default());
+    let (mut state, record) = (EventState::default(), record.to_string());
+    let mut event = decoder.decode(&record, &mut state, context).unwrap();
+    for (slot, path) in fields.iter() {
+        let lazy: Vec<Value> = event
+            .values(slot)
+            .iter()
+            .map(|datum| match datum {
+                Datum::Text(text) => text.into(),
+                Datum::Integer(n) => n.into(),
+                Datum::Boolean(b) => b.into(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let whole: Vec<Value> =
+            expected.iter().filter(|(other, _)| other == path).map(|(_, value)| value.clone()).collect();
+        assert_eq!(lazy, whole, "{path} of {what}");
+    }
+}
+
+/// What the Security log says of the processes is told of later events, whatever the recorder.
+#[test]
+fn what_starts_have_said_completes_other_events() {
+    let samples = samples();
+    let named = |name: &str| samples.iter().find(|sample| sample.name == name).unwrap();
+    for (layout, name) in LAYOUTS {
+        let mut parent = render(named("security-4688"), layout);
+        let mut child = parent.clone();
+        let data = |record: &mut Value, name: &str, value: Option<&str>| {
+            let object = match layout {
+                Layout::Evtx => &mut record["Event"]["EventData"],
+                Layout::Winlogbeat6 => &mut record["event_data"],
+                _ => record,
+            };
+            match value {
+                Some(value) => object[name] = value.into(),
+                None => drop(object.as_object_mut().unwrap().remove(name)),
+            }
+        };
+        data(&mut parent, "NewProcessId", Some("0xfa4"));
+        data(&mut parent, "NewProcessName", Some("C:\\Tools\\sh.exe"));
+        data(&mut parent, "CommandLine", Some("\"C:\\Tools\\sh.exe\" -c nmap"));
+        data(&mut child, "ParentProcessName", None); // as Windows 7 writes it
+        let mut builder = ContextBuilder::new(&DecodeOptions::default());
+        for record in [&parent, &child, &render(named("sysmon-1"), layout)] {
+            builder.observe(layout, &record.to_string());
+        }
+        let context = builder.finish();
+        let alone = |record: &Value| document(layout, record)["process"]["entity_id"].clone();
+        assert!(alone(&parent).is_string() && alone(&parent) != alone(&child), "{name}");
+        let document = document_with(layout, &child, &context);
+        assert_eq!(document["process"]["entity_id"], alone(&child), "{name}");
+        assert_eq!(
+            document["process"]["parent"],
+            json!({
+                "args": ["\"C:\\Tools\\sh.exe\"", "-c", "nmap"],
+                "args_count": 3,
+                "command_line": "\"C:\\Tools\\sh.exe\" -c nmap",
+                "entity_id": alone(&parent),
+                "executable": "C:\\Tools\\sh.exe",
+                "name": "sh.exe",
+                "pid": 4004,
+            }),
+            "{name}"
+        );
+        lazy_as_in_the_document(layout, &child, &context, name);
+        for other in ["security-4689", "security-5156"] {
+            let record = render(named(other), layout);
+            assert_eq!(
+                document_with(layout, &record, &context)["process"]["entity_id"],
+                alone(&child),
+                "{other} as {name}"
+            );
+            lazy_as_in_the_document(layout, &record, &context, &format!("{other} as {name}"));
+        }
+        // Sysmon's own ids stay.
+        let sysmon = render(named("sysmon-5"), layout);
+        assert_eq!(
+            document_with(layout, &sysmon, &context)["process"]["entity_id"],
+            "{0f0e0d0c-0b0a-6632-1000-000000001200}",
+            "{name}"
+        );
     }
 }
 
@@ -606,7 +676,10 @@ fn absent_things_stay_absent() {
         ("sysmon-3", "/destination/domain"),
         ("sysmon-3", "/process/command_line"),
         ("sysmon-5", "/event/outcome"),
-        ("security-4688", "/process/entity_id"),
+        ("security-4688", "/process/parent/entity_id"),
+        ("security-4688", "/process/parent/command_line"),
+        ("security-4689", "/process/entity_id"),
+        ("security-5156", "/process/entity_id"),
         ("security-4688", "/user/effective"),
         ("security-4688", "/winlog/event_data/TargetUserName"),
         ("powershell-4103", "/powershell/command/path"),

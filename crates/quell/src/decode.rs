@@ -2,7 +2,7 @@
 
 use crate::pipeline::{InputFacts, Progress, Seen};
 use crate::scan::ScanOptions;
-use quell_ingest::{Batch, Context, DocumentDecoder, Layout, WarningLog, discover, open};
+use quell_ingest::{Batch, ContextBuilder, DocumentDecoder, Layout, WarningLog, discover, open};
 use quell_ir::Datum;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -37,6 +37,8 @@ pub fn decode<P: AsRef<Path>>(
     };
     let (open_options, decode_options) = (options.open_options(), options.decode_options());
     let mut decoders: HashMap<Layout, DocumentDecoder> = HashMap::new();
+    // Documents are given out as they come, with what was seen before them.
+    let mut context = ContextBuilder::new(&decode_options);
     let mut batch = Batch::default();
     for file in &found.files {
         let mut input = match open(file, &open_options) {
@@ -53,7 +55,8 @@ pub fn decode<P: AsRef<Path>>(
         while input.next_batch(&mut batch) {
             let mut damaged = WarningLog::default();
             for (position, text) in batch.iter() {
-                match decoder.document(text, &Context::new()) {
+                context.observe(layout, text);
+                match decoder.document(text, context.context()) {
                     Ok(document) if in_range(&document, options) => {
                         decoded.documents += 1;
                         if sink(&document).is_break() {

@@ -14,6 +14,7 @@ pub struct Documents<'r> {
     /// By the number that records carry: the file, and its format where it could be opened.
     sources: Vec<(&'r SourceFile, Option<&'static dyn Format>)>,
     options: &'r DecodeOptions,
+    context: &'r Context,
     decoders: HashMap<Layout, DocumentDecoder>,
     reread: Reread,
 }
@@ -47,9 +48,10 @@ impl<'r> Documents<'r> {
         files: &'r [SourceFile],
         formats: &'r [Option<&'static dyn Format>],
         options: &'r DecodeOptions,
+        context: &'r Context,
     ) -> Documents<'r> {
         let sources = files.iter().zip(formats.iter().copied()).collect();
-        Documents { sources, options, decoders: HashMap::new(), reread: Reread::default() }
+        Documents { sources, options, context, decoders: HashMap::new(), reread: Reread::default() }
     }
 
     /// The next number that records carry means this file and format: a stream learns its formats as they come.
@@ -101,7 +103,7 @@ impl<'r> Documents<'r> {
         let decoder =
             self.decoders.entry(layout).or_insert_with(|| DocumentDecoder::new(layout, self.options));
         decoder
-            .document(text, &Context::new())
+            .document(text, self.context)
             .map_err(|error| DocumentError::Undecodable { path: path(), error })
     }
 }

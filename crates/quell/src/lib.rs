@@ -15,6 +15,7 @@
 //! ```
 
 mod checkpoint;
+mod context;
 mod decode;
 mod documents;
 mod pipeline;

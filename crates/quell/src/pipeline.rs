@@ -50,6 +50,11 @@ impl Progress for NoProgress {}
 
 /// What one thread does with the batches that it gets.
 pub(crate) trait Work: Send {
+    /// Whether it works on an input of this format at all.
+    fn wants(&self, _file: &SourceFile, _format: &dyn Format) -> bool {
+        true
+    }
+
     /// Works on one batch. `source` is the number of its input.
     fn batch(&mut self, source: u32, input: &InputFacts, batch: &mut Batch, counts: &mut Counts);
 }
@@ -170,7 +175,7 @@ struct Counters {
 impl Drive<'_> {
     fn work<W: Work>(&self, mut worker: W) -> W {
         let mut batch = Batch::default();
-        while let Some(input) = self.take_input() {
+        while let Some(input) = self.take_input(&worker) {
             while self.step(&input, &mut worker, &mut batch) {}
             self.close(&input);
         }
@@ -178,11 +183,12 @@ impl Drive<'_> {
     }
 
     /// An input to work on: a new one if there is one, else one that another thread works on too.
-    fn take_input(&self) -> Option<Arc<OpenInput>> {
+    fn take_input<W: Work>(&self, worker: &W) -> Option<Arc<OpenInput>> {
         while !self.stopped() {
             let source = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(file) = self.files.get(source) else { break };
             match open(file, self.options) {
+                Ok(input) if !worker.wants(file, input.format) => self.file_done(),
                 Ok(input) => {
                     let facts = InputFacts {
                         path: Arc::clone(&file.path),

@@ -1,5 +1,6 @@
 //! A scan: rules over inputs, to alerts.
 
+use crate::context::read_context;
 use crate::documents::Documents;
 use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
 use crate::stream::StreamCounts;
@@ -182,8 +183,9 @@ impl Scan {
         let started = Instant::now();
         let found = discover(paths);
         let decoders = Decoders::new(&self.engine, &self.options);
+        let context = Arc::new(read_context(self.engine.fields(), &found.files, &self.options, progress));
         let workers: Vec<MatchWork<'_>> =
-            (0..self.options.threads()).map(|_| MatchWork::new(self, &decoders)).collect();
+            (0..self.options.threads()).map(|_| MatchWork::new(self, &decoders, &context)).collect();
         let (workers, driven) = drive(&found.files, &self.options.open_options(), workers, progress);
         let mut report = Report::new(found.files, found.warnings, driven, &self.options);
         let mut matched = MatchStats::default();
@@ -192,6 +194,8 @@ impl Scan {
             report.stats.absorb(worker);
         }
         self.count(&mut report, &matched);
+        report.stats.context_forgotten = context.forgotten();
+        report.context = Arc::clone(&context);
         let runs = workers.into_iter().map(|worker| worker.hits).collect();
         let (spill_errors, cut) = self.correlate(runs, &report, sink);
         report.spill_errors = spill_errors;
@@ -268,7 +272,8 @@ impl Scan {
     /// Lines that cannot be decoded are passed over.
     pub fn match_lines(&self, format: &str, lines: &str) -> u64 {
         let decoders = Decoders::new(&self.engine, &self.options);
-        let mut work = MatchWork::new(self, &decoders);
+        let context = Context::new();
+        let mut work = MatchWork::new(self, &decoders, &context);
         let layout = format_named(format).map_or(Layout::Ecs, |format| format.layout());
         let mut hits = 0;
         for (number, line) in (1..).zip(lines.lines()) {
@@ -311,7 +316,7 @@ impl Decoders {
 pub(crate) struct MatchWork<'s> {
     matcher: Matcher<'s>,
     decoders: &'s Decoders,
-    context: Context,
+    context: &'s Context,
     state: EventState,
     timestamp: Option<Slot>,
     since: Option<i64>,
@@ -324,11 +329,11 @@ pub(crate) struct MatchWork<'s> {
 }
 
 impl<'s> MatchWork<'s> {
-    pub(crate) fn new(scan: &'s Scan, decoders: &'s Decoders) -> Self {
+    pub(crate) fn new(scan: &'s Scan, decoders: &'s Decoders, context: &'s Context) -> Self {
         MatchWork {
             matcher: scan.engine.matcher(),
             decoders,
-            context: Context::default(),
+            context,
             state: EventState::default(),
             timestamp: scan
                 .engine
@@ -354,7 +359,7 @@ impl<'s> MatchWork<'s> {
         text: &str,
     ) -> Result<Option<i64>, DecodeError> {
         let Some(decoder) = self.decoders.of(layout) else { return Ok(None) };
-        let mut event = decoder.decode(text, &mut self.state, &self.context)?;
+        let mut event = decoder.decode(text, &mut self.state, self.context)?;
         self.events += 1;
         let time = self.timestamp.and_then(|slot| date_of(event.values(slot).first()));
         if let Some(time) = time {
@@ -426,6 +431,7 @@ pub struct Report {
     files: Vec<SourceFile>,
     formats: Vec<Option<&'static dyn Format>>,
     decode: DecodeOptions,
+    context: Arc<Context>,
 }
 
 /// Counts and times of a scan.
@@ -445,6 +451,8 @@ pub struct Stats {
     pub events_without_time: u64,
     /// Events that took part in a sequence or sample with not all of their join keys, because those are too many.
     pub keys_cut: u64,
+    /// Starts and ends of processes that were forgotten, the oldest first: fields that are made of them are absent.
+    pub context_forgotten: u64,
     /// Conditions that were looked at, because a witness fired or there is none.
     pub candidates: u64,
     /// Bytes read, after decompression.
@@ -489,12 +497,13 @@ impl Report {
             files,
             formats: driven.formats,
             decode: options.decode_options(),
+            context: Arc::default(),
         }
     }
 
     /// What makes documents of the alerts.
     #[must_use]
     pub fn documents(&self) -> Documents<'_> {
-        Documents::new(&self.files, &self.formats, &self.decode)
+        Documents::new(&self.files, &self.formats, &self.decode, &self.context)
     }
 }

@@ -11,7 +11,9 @@ use crate::scan::{Decoders, MatchWork, Report, Scan};
 use jiff::Timestamp;
 use quell_engine::{Alert, Correlator, Detection, Hit, NoTrace, StateError, Waiting};
 use quell_event::Position;
-use quell_ingest::{Batch, Format, InputWarning, Live, LiveInput, OpenOptions, SourceFile, WarningLog};
+use quell_ingest::{
+    Batch, Context, Format, InputWarning, Live, LiveInput, OpenOptions, SourceFile, WarningLog,
+};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -127,10 +129,12 @@ impl Scan {
         progress: &dyn Progress,
     ) -> Result<Report, StreamError> {
         let decoders = Decoders::new(self.engine(), self.options());
-        let mut stream = Stream::new(self, &decoders, input, checkpoint.as_ref(), options)?;
+        // What was seen of processes would have to be part of the checkpoint: a stream does not learn of them yet.
+        let context = Context::new();
+        let mut stream = Stream::new(self, &decoders, &context, input, checkpoint.as_ref(), options)?;
         let decode = self.options().decode_options();
         let file = SourceFile::live(stream.input.path());
-        let mut documents = Documents::new(&[], &[], &decode);
+        let mut documents = Documents::new(&[], &[], &decode, &context);
         stream.formats.iter().for_each(|format| documents.learn(&file, *format));
         let interrupted = stream.run(&file, output, &mut documents, progress)?;
         drop(documents);
@@ -171,6 +175,7 @@ impl<'s> Stream<'s> {
     fn new(
         scan: &'s Scan,
         decoders: &'s Decoders,
+        context: &'s Context,
         input: LiveInput,
         checkpoint: Option<&Checkpoint>,
         options: &'s StreamOptions,
@@ -180,7 +185,7 @@ impl<'s> Stream<'s> {
             scan,
             options,
             input,
-            work: MatchWork::new(scan, decoders),
+            work: MatchWork::new(scan, decoders, context),
             waiting: Waiting::default(),
             correlator: Correlator::new(scan.engine()),
             formats: Vec::new(),

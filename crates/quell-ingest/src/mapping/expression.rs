@@ -5,6 +5,7 @@
 //! alternative = "=" constant | source { " | " derivation }
 //! source      = name { ", " name }                        the first of these that has a value
 //!             | name " + " name { " + " name }            all of them, joined by a tab; nothing where one is missing
+//! name        = part of the envelope | event data | "field(" field ")"     another field of the event; only joined
 //! derivation  = word [ "(" argument ")" ]
 //! ```
 //!
@@ -46,6 +47,8 @@ pub(crate) enum Name {
     Part(&'static str),
     /// An event data field.
     Data(String),
+    /// Another field of the same event, whose row names no further one.
+    Field(String),
 }
 
 /// A derivation with its argument.
@@ -92,7 +95,11 @@ fn source(text: &str) -> Result<Source, String> {
     if joined.len() > 1 {
         Ok(Source::Joined(names(joined)?))
     } else {
-        Ok(Source::FirstOf(names(split(text, ", "))?))
+        let names = names(split(text, ", "))?;
+        if names.iter().any(|name| matches!(name, Name::Field(_))) {
+            return Err(format!("`{text}`: another field can only be joined with others"));
+        }
+        Ok(Source::FirstOf(names))
     }
 }
 
@@ -102,6 +109,9 @@ fn name(text: &str) -> Result<Name, String> {
     }
     if let Some(part) = ENVELOPE_PARTS.iter().find(|part| **part == text) {
         return Ok(Name::Part(part));
+    }
+    if let Some(field) = text.strip_prefix("field(").and_then(|text| text.strip_suffix(')')) {
+        return Ok(Name::Field(field.to_owned()));
     }
     let bare = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
     if bare.is_none() && text.contains(['.', '|', '(', ')', '\'', ' ']) {
@@ -196,6 +206,10 @@ mod tests {
             parse("A + B | community_id").unwrap().alternatives[0].source,
             Source::Joined(vec![data("A"), data("B")])
         );
+        assert_eq!(
+            parse("field(a.b) + B").unwrap().alternatives[0].source,
+            Source::Joined(vec![Name::Field("a.b".to_owned()), data("B")])
+        );
         assert!(matches!(
             parse("A | lookup(levels)").unwrap().alternatives[0].steps[0].argument,
             Argument::Lookup(_)
@@ -217,6 +231,7 @@ mod tests {
                 "System.Nothing",
                 "`System.Nothing` is no part of an event's envelope and no name of event data",
             ),
+            ("field(a.b)", "`field(a.b)`: another field can only be joined with others"),
             ("A | nonsense", "there is no derivation `nonsense`"),
             ("A | before", "`before` needs something in brackets"),
             ("A | lower(x)", "`lower` takes nothing in brackets"),

@@ -8,11 +8,12 @@ mod expression;
 pub(crate) mod plan;
 pub(crate) mod table;
 
+use derive::Derivation;
 use plan::Origin;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 pub use table::MappingError;
-use table::{CaselessMap, MappingFile, Rows};
+use table::{CaselessMap, MappingFile, Row, Rows};
 
 /// The file whose rows every Windows event has.
 const EVERY_EVENT: (&str, &str) = ("windows.toml", include_str!("../../mappings/windows.toml"));
@@ -79,13 +80,25 @@ impl Mappings {
         mappings
     }
 
-    /// Every field that some row makes, and whether it is a list in documents.
-    pub(crate) fn fields(&self) -> BTreeMap<&str, bool> {
+    /// The fields that some row makes by this derivation.
+    pub(crate) fn fields_by(&self, derivation: &'static Derivation) -> impl Iterator<Item = &str> {
+        let by = move |row: &Row| {
+            let alternatives = row.groups.iter().flat_map(|group| &group.alternatives);
+            alternatives.flat_map(|way| &way.steps).any(|step| std::ptr::eq(step.derivation, derivation))
+        };
+        self.rows().filter(move |(_, row)| by(row)).map(|(field, _)| field.as_str())
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&String, &Row)> {
         let tables =
             self.providers.iter().flat_map(|provider| provider.events.values().chain([&provider.every]));
-        let rows = tables.chain([&self.every]).flatten();
+        tables.chain([&self.every]).flatten()
+    }
+
+    /// Every field that some row makes, and whether it is a list in documents.
+    pub(crate) fn fields(&self) -> BTreeMap<&str, bool> {
         let mut fields = BTreeMap::new();
-        for (field, row) in rows {
+        for (field, row) in self.rows() {
             *fields.entry(field.as_str()).or_default() |= row.list;
         }
         fields
@@ -115,7 +128,8 @@ pub(crate) fn unmapped(field: &str) -> Option<Origin<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mappings, mapping_errors};
+    use super::expression::{Name, Source};
+    use super::{Mappings, Row, mapping_errors};
     use quell_event::EcsSchema;
     use quell_ir::Schema;
 
@@ -155,6 +169,31 @@ mod tests {
             let info = schema.field(field).unwrap_or_else(|| panic!("{field} is in no schema"));
             assert!(list || !info.array, "{field} is a list");
         }
+    }
+
+    /// What a plan would leave out in silence.
+    #[test]
+    fn a_field_that_is_joined_has_a_single_row_that_joins_none() {
+        let mappings = Mappings::embedded();
+        let tables = mappings.providers.iter().flat_map(|of| of.events.values().chain([&of.every]));
+        let named = |row: &Row| -> Vec<String> {
+            let ways = row.groups.iter().flat_map(|group| &group.alternatives);
+            let names = ways.flat_map(|way| match &way.source {
+                Source::Joined(names) => names.clone(),
+                _ => Vec::new(),
+            });
+            names.filter_map(|name| if let Name::Field(field) = name { Some(field) } else { None }).collect()
+        };
+        let mut seen = 0;
+        for rows in tables.chain([&mappings.every]) {
+            for field in rows.values().flat_map(named) {
+                seen += 1;
+                // Events of a provider without the field have no id to look up by.
+                let Some(row) = rows.get(&field) else { continue };
+                assert!(row.groups.len() == 1 && named(row).is_empty(), "{field}");
+            }
+        }
+        assert!(seen > 0);
     }
 
     #[test]

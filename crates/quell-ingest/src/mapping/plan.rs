@@ -5,7 +5,9 @@ use super::expression::{Alternative, Group, Name, Source};
 use super::table::{Row, Rows};
 use super::unmapped;
 use crate::layout::Envelope;
-use quell_event::{EventState, FieldSet, ProjectionBuilder, Resolver, Scalar, Slot, TextRef, Want, walk};
+use quell_event::{
+    EventState, Facts, FieldSet, ProjectionBuilder, Resolver, Scalar, Slot, TextRef, Want, walk,
+};
 use quell_ir::{Datum, Value};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -65,6 +67,7 @@ impl<'e> Sources<'e> {
         match name {
             Name::Part(part) => self.part(part),
             Name::Data(name) => self.data(name).into_iter().collect(),
+            Name::Field(_) => Vec::new(), // a field is no source slot: `Planner::part`
         }
     }
 }
@@ -115,13 +118,20 @@ enum Start {
     Constant(Value),
     FirstOf(Vec<Place>),
     /// All of these, put together in a temporary slot.
-    Joined(Vec<Vec<Place>>, usize),
+    Joined(Vec<Part>, usize),
     /// The member of this name in the user data, whatever element stands around it.
     UserData {
         place: Place,
         wrapped: bool,
         name: String,
     },
+}
+
+/// One part of what is joined.
+enum Part {
+    FirstOf(Vec<Place>),
+    /// Another field of the event, made for this one alone.
+    Field(Vec<Way>),
 }
 
 struct Step {
@@ -182,7 +192,8 @@ impl<'p> Planner<'p> {
             return Some(Recipe::Constants(constants));
         }
         let union = groups.len() > 1;
-        let mut groups: Vec<Vec<Way>> = groups.iter().map(|group| self.group(group, union)).collect();
+        let mut groups: Vec<Vec<Way>> =
+            groups.iter().map(|group| self.group(group, union, Some(rows))).collect();
         groups.retain(|ways| !ways.is_empty());
         if union {
             return (!groups.is_empty()).then_some(Recipe::Union(groups));
@@ -190,12 +201,18 @@ impl<'p> Planner<'p> {
         groups.pop().map(Recipe::First)
     }
 
-    fn group(&mut self, group: &Group, union: bool) -> Vec<Way> {
-        group.alternatives.iter().filter_map(|alternative| self.way(alternative, union)).collect()
+    /// The ways of a group, with slots of their own or into the field's. `rows` are those of the fields that it may name.
+    fn group(&mut self, group: &Group, apart: bool, rows: Option<&Rows>) -> Vec<Way> {
+        group.alternatives.iter().filter_map(|alternative| self.way(alternative, apart, rows)).collect()
     }
 
     /// `None` where the layout has no such source.
-    fn way(&mut self, Alternative { source, steps }: &Alternative, union: bool) -> Option<Way> {
+    fn way(
+        &mut self,
+        Alternative { source, steps }: &Alternative,
+        apart: bool,
+        rows: Option<&Rows>,
+    ) -> Option<Way> {
         let start = match source {
             Source::Constant(value) => Start::Constant(value.clone()),
             Source::FirstOf(names) => {
@@ -203,9 +220,8 @@ impl<'p> Planner<'p> {
                 (!places.is_empty()).then_some(Start::FirstOf(places))?
             }
             Source::Joined(names) => {
-                let places: Vec<Vec<Place>> = names.iter().map(|name| self.sources.named(name)).collect();
-                let whole = places.iter().all(|places| !places.is_empty());
-                whole.then(|| Start::Joined(places, self.temporary()))?
+                let parts: Option<Vec<Part>> = names.iter().map(|name| self.part(name, rows)).collect();
+                Start::Joined(parts?, self.temporary())
             }
         };
         let last = steps.len().saturating_sub(1);
@@ -215,7 +231,18 @@ impl<'p> Planner<'p> {
             target: (at < last).then(|| self.temporary()),
         });
         let steps = steps.collect();
-        Some(Way { start, steps, target: union.then(|| self.temporary()) })
+        Some(Way { start, steps, target: apart.then(|| self.temporary()) })
+    }
+
+    /// A part of what is joined. A field that is named by another names none itself, so this ends.
+    fn part(&mut self, name: &Name, rows: Option<&Rows>) -> Option<Part> {
+        let Name::Field(field) = name else {
+            let places = self.sources.named(name);
+            return (!places.is_empty()).then_some(Part::FirstOf(places));
+        };
+        let [group] = rows?.get(field)?.groups.as_slice() else { return None };
+        let ways = self.group(group, true, None);
+        (!ways.is_empty()).then_some(Part::Field(ways))
     }
 
     fn event_data(&mut self, name: &str) -> Vec<Way> {
@@ -249,9 +276,9 @@ impl<'p> Planner<'p> {
 }
 
 impl Resolver for Plan {
-    fn resolve(&self, slot: Slot, record: &str, state: &mut EventState) {
+    fn resolve(&self, slot: Slot, record: &str, facts: &dyn Facts, state: &mut EventState) {
         let Some(Some(recipe)) = self.recipes.get(slot.index()) else { return };
-        let mut run = Running { record, state, settings: &self.settings, slot: slot.index() };
+        let mut run = Running { record, state, facts, settings: &self.settings, slot: slot.index() };
         match recipe {
             Recipe::Constants(values) => {
                 for value in values {
@@ -276,6 +303,7 @@ impl Resolver for Plan {
 struct Running<'r> {
     record: &'r str,
     state: &'r mut EventState,
+    facts: &'r dyn Facts,
     settings: &'r Settings,
     /// The field's slot.
     slot: usize,
@@ -357,7 +385,7 @@ impl Running<'_> {
                             (digits.of(datum), None)
                         }
                     };
-                    let input = Input { scalar, datum, text, settings: self.settings };
+                    let input = Input { scalar, datum, text, settings: self.settings, facts: self.facts };
                     let arena_len = arena.len();
                     let mut output =
                         Output { input: whole, table: &mut *ecs, slot: target, scratch, arena_len };
@@ -392,21 +420,36 @@ impl Running<'_> {
     }
 
     /// Puts the first values of all parts into a slot, a tab between them; nothing where one is missing.
-    fn join(&mut self, parts: &[Vec<Place>], target: usize) {
-        let mut scratch = std::mem::take(&mut self.state.scratch);
-        let all = parts.iter().enumerate().all(|(at, places)| {
-            let Some(value) = places.iter().find_map(|place| self.value_at(*place)) else { return false };
-            if at > 0 {
-                scratch.push('\t');
-            }
-            scratch.push_str(Digits::new().of(value.datum(self.record, &self.state.arena)));
-            true
+    fn join(&mut self, parts: &[Part], target: usize) {
+        // Making a field uses the scratch buffer: the fields are made before it is written to.
+        let made = parts.iter().all(|part| match part {
+            Part::FirstOf(_) => true,
+            Part::Field(ways) => self.made(ways).is_some() || self.first(ways).is_some(),
         });
+        let mut scratch = std::mem::take(&mut self.state.scratch);
+        let all = made
+            && parts.iter().enumerate().all(|(at, part)| {
+                let value = match part {
+                    Part::FirstOf(places) => places.iter().find_map(|place| self.value_at(*place)),
+                    Part::Field(ways) => self.made(ways),
+                };
+                let Some(value) = value else { return false };
+                if at > 0 {
+                    scratch.push('\t');
+                }
+                scratch.push_str(Digits::new().of(value.datum(self.record, &self.state.arena)));
+                true
+            });
         if all && let Some(text) = self.state.store_text(&scratch) {
             self.state.ecs.push(target, Scalar::Text(text));
         }
         scratch.clear();
         self.state.scratch = scratch;
+    }
+
+    /// The first value of a field that was made by one of these ways.
+    fn made(&self, ways: &[Way]) -> Option<Scalar> {
+        ways.iter().find_map(|way| self.state.ecs.first(way.target?))
     }
 
     /// Finds a member by name in an object, or in the objects in it. This reads the object anew: it is for the few rules

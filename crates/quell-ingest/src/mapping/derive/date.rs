@@ -173,7 +173,7 @@ mod tests {
     use crate::mapping::derive::{Argument, Input, Output, Run, Settings, values_of};
     use jiff::tz::TimeZone;
     use proptest::prelude::*;
-    use quell_event::{Scalar, SlotTable};
+    use quell_event::{NoFacts, Scalar, SlotTable};
     use quell_ir::Datum;
 
     fn in_zone(text: &str, zone: &str) -> String {
@@ -181,8 +181,8 @@ mod tests {
         let Run::Each(run) = LOCAL_DATE.run else { panic!() };
         let (mut table, mut scratch) = (SlotTable::default(), String::new());
         table.begin(1);
-        let input =
-            Input { scalar: Scalar::Boolean(true), datum: Datum::Text(text), text, settings: &settings };
+        let (scalar, datum) = (Scalar::Boolean(true), Datum::Text(text));
+        let input = Input { scalar, datum, text, settings: &settings, facts: &NoFacts };
         let mut out = Output { input: None, table: &mut table, slot: 0, scratch: &mut scratch, arena_len: 0 };
         run(&input, &Argument::None, &mut out);
         scratch
@@ -194,7 +194,8 @@ mod tests {
         let (mut table, mut scratch) = (SlotTable::default(), String::new());
         table.begin(1);
         let scalar = Scalar::Integer(number);
-        let input = Input { scalar, datum: Datum::Integer(number), text: "", settings: &settings };
+        let input =
+            Input { scalar, datum: Datum::Integer(number), text: "", settings: &settings, facts: &NoFacts };
         run(
             &input,
             &Argument::None,

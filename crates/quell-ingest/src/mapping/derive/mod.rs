@@ -11,16 +11,18 @@ mod hashes;
 mod numbers;
 mod paths;
 mod powershell;
+mod process;
 mod registry;
 mod texts;
 mod windows;
 
 pub(crate) use numbers::{NTH, integer};
+pub(crate) use process::{PROCESS, hash_lower};
 pub(crate) use texts::TEXT;
 
 use super::table::Lookup;
 use jiff::tz::TimeZone;
-use quell_event::{Scalar, SlotTable, TextRef};
+use quell_event::{Facts, Scalar, SlotTable, TextRef};
 use quell_ir::Datum;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -43,6 +45,8 @@ pub(crate) static DERIVATIONS: &[&Derivation] = &[
     &paths::EXTENSION,
     &powershell::CONTEXT,
     &powershell::INVOCATION_DETAILS,
+    &process::ENTITY_ID,
+    &PROCESS,
     &registry::REGISTRY_DATA,
     &registry::REGISTRY_DATA_TYPE,
     &registry::REGISTRY_HIVE,
@@ -145,6 +149,8 @@ pub(crate) struct Input<'i> {
     /// The value as text, numbers in decimal.
     pub(crate) text: &'i str,
     pub(crate) settings: &'i Settings,
+    /// What is known besides the record.
+    pub(crate) facts: &'i dyn Facts,
 }
 
 /// Where a derivation puts its values.
@@ -285,15 +291,22 @@ impl Write for Digits {
     }
 }
 
-/// The values that a derivation makes of one text.
+/// The values that a derivation makes of one text, when nothing else is known.
 #[cfg(test)]
 pub(crate) fn values_of(derivation: &Derivation, argument: &Argument, text: &str) -> Vec<String> {
+    use quell_event::NoFacts;
     let settings = Settings { timezone: TimeZone::UTC };
     let (mut table, mut scratch) = (SlotTable::default(), String::new());
     table.begin(1);
     let whole = TextRef::record(0, text.len()).unwrap();
     let Run::Each(run) = derivation.run else { panic!("{} takes more than one value", derivation.name) };
-    let input = Input { scalar: Scalar::Text(whole), datum: Datum::Text(text), text, settings: &settings };
+    let input = Input {
+        scalar: Scalar::Text(whole),
+        datum: Datum::Text(text),
+        text,
+        settings: &settings,
+        facts: &NoFacts,
+    };
     let mut output = Output {
         input: Some((whole, text)),
         table: &mut table,

@@ -1,0 +1,198 @@
+//! The first pass: from records to a context, reading past all but the starts and ends of processes.
+
+use crate::context::{Context, ProcessChange, ProcessFact};
+use crate::{DecodeOptions, Decoder, Format, Layout, SourceFile};
+use memchr::memmem;
+use quell_event::{Event, EventState, FieldSet, Slot};
+use quell_ir::Datum;
+use quell_ir::date::date_of;
+use std::fs::File;
+use std::io::Read;
+
+/// Learns from records what a context keeps; one a thread, or one for a stream.
+///
+/// In batch each thread observes its share and the contexts are put together ([`Context::absorb`]). A stream observes each
+/// record before it decodes it, and looks up in [`ContextBuilder::context`].
+pub struct ContextBuilder {
+    decoders: Vec<(Layout, Decoder)>,
+    slots: Slots,
+    id: memmem::Finder<'static>,
+    state: EventState,
+    context: Context,
+}
+
+/// What is read of a record.
+struct Slots {
+    dataset: Slot,
+    action: Slot,
+    host: Slot,
+    pid: Slot,
+    time: Slot,
+    executable: Slot,
+    command_line: Slot,
+}
+
+/// What the ids of both events, 4688 and 4689, start with, and how they end.
+const ID_START: &str = "468";
+const ID_ENDS: [u8; 2] = *b"89";
+
+impl ContextBuilder {
+    /// One that has seen nothing. The options must be those by which the records are decoded later.
+    #[must_use]
+    pub fn new(options: &DecodeOptions) -> Self {
+        let mut fields = FieldSet::default();
+        let slots = Slots {
+            dataset: fields.intern("event.dataset"),
+            action: fields.intern("event.action"),
+            host: fields.intern("host.name"),
+            pid: fields.intern("process.pid"),
+            time: fields.intern("@timestamp"),
+            executable: fields.intern("process.executable"),
+            command_line: fields.intern("process.command_line"),
+        };
+        // An ECS document has what it has: nothing is added to it.
+        let layouts = Layout::ALL.into_iter().filter(|layout| *layout != Layout::Ecs);
+        ContextBuilder {
+            decoders: layouts.map(|layout| (layout, Decoder::new(layout, &fields, options))).collect(),
+            slots,
+            id: memmem::Finder::new(ID_START),
+            state: EventState::default(),
+            context: Context::new(),
+        }
+    }
+
+    /// Learns from a record. One that cannot be decoded says nothing here; decoding it reports it.
+    pub fn observe(&mut self, layout: Layout, record: &str) {
+        let may_tell = |at: usize| {
+            record.as_bytes().get(at + ID_START.len()).is_some_and(|digit| ID_ENDS.contains(digit))
+        };
+        if !self.id.find_iter(record.as_bytes()).any(may_tell) {
+            return;
+        }
+        let Some((_, decoder)) = self.decoders.iter().find(|(known, _)| *known == layout) else { return };
+        let nothing = Context::new();
+        let Ok(mut event) = decoder.decode(record, &mut self.state, &nothing) else { return };
+        if let Some(fact) = self.slots.fact(&mut event) {
+            self.context.observe(&fact);
+        }
+    }
+
+    /// What was learnt.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What was learnt, for good.
+    #[must_use]
+    pub fn finish(self) -> Context {
+        self.context
+    }
+}
+
+impl Slots {
+    /// What the event says of a process, if it is one of those that do: they are told by constants of their rows.
+    fn fact<'e>(&self, event: &'e mut Event<'_>) -> Option<ProcessFact<'e>> {
+        if event.values(self.dataset).first().as_text() != Some("system.security") {
+            return None;
+        }
+        let started = match event.values(self.action).first().as_text()? {
+            "created-process" => true,
+            "exited-process" => false,
+            _ => return None,
+        };
+        for slot in [self.host, self.pid, self.time, self.executable, self.command_line] {
+            event.prepare(slot);
+        }
+        let event = &*event;
+        let text = |slot| event.prepared(slot).first().as_text();
+        let Datum::Integer(pid) = event.prepared(self.pid).first() else { return None };
+        Some(ProcessFact {
+            host: text(self.host)?,
+            pid: u32::try_from(pid).ok()?,
+            time: date_of(event.prepared(self.time).first())?,
+            change: if started {
+                ProcessChange::Started {
+                    executable: text(self.executable).unwrap_or(""),
+                    command_line: text(self.command_line).unwrap_or(""),
+                }
+            } else {
+                ProcessChange::Ended
+            },
+        })
+    }
+}
+
+/// Whether a context could learn something from this file, which is of this format. Where that is not sure, it could.
+#[must_use]
+pub fn may_tell_context(file: &SourceFile, format: &dyn Format) -> bool {
+    match format.layout() {
+        Layout::Ecs => false,
+        Layout::Evtx => names_the_security_provider(file).unwrap_or(true),
+        Layout::FlatWindows | Layout::Winlogbeat6 => true,
+    }
+}
+
+/// Whether an EVTX file holds the end of the Security log's provider name. Every chunk that has an event of a provider has its
+/// name as UTF-16 text, and looking for it is far cheaper than decoding the chunk.
+fn names_the_security_provider(file: &SourceFile) -> std::io::Result<bool> {
+    const BLOCK: usize = 256 << 10;
+    let name: Vec<u8> = "Security-Auditing".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let finder = memmem::Finder::new(&name);
+    let mut input = File::open(&file.path)?;
+    let mut buffer = Vec::with_capacity(BLOCK + name.len());
+    let mut first = true;
+    loop {
+        let read = input.by_ref().take(BLOCK as u64).read_to_end(&mut buffer)?;
+        if first && !buffer.starts_with(b"ElfFile\0") {
+            return Ok(true); // compressed, or damaged: only decoding tells
+        }
+        first = false;
+        if finder.find(&buffer).is_some() {
+            return Ok(true);
+        }
+        if read == 0 {
+            return Ok(false);
+        }
+        let kept = buffer.len().saturating_sub(name.len() - 1);
+        buffer.drain(..kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_tell_context;
+    use crate::format::format_named;
+    use crate::{Format, SourceFile};
+
+    fn told(bytes: &[u8], format: &'static dyn Format) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, bytes).unwrap();
+        may_tell_context(&SourceFile::at(&path).unwrap(), format)
+    }
+
+    #[test]
+    fn an_event_log_is_read_where_it_holds_the_providers_name() {
+        let evtx = format_named("evtx").unwrap();
+        let name: Vec<u8> =
+            "Microsoft-Windows-Security-Auditing".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut log = b"ElfFile\0".to_vec();
+        log.resize(600_000, 0);
+        assert!(!told(&log, evtx));
+        // Also where it lies in two of the blocks that are read.
+        for at in [8, 262_100, 262_143, 524_200, 524_287, log.len() - name.len()] {
+            let mut log = log.clone();
+            log[at..at + name.len()].copy_from_slice(&name);
+            assert!(told(&log, evtx), "at {at}");
+        }
+        log[0] = b'x'; // damaged, or compressed
+        assert!(told(&log, evtx));
+    }
+
+    #[test]
+    fn documents_that_are_complete_are_not_read() {
+        assert!(!told(b"{}", format_named("ecs-json").unwrap()));
+        assert!(told(b"{}", format_named("windows-json").unwrap()));
+    }
+}

@@ -1,0 +1,176 @@
+//! What one file says of a process is told of the events of another: whatever their order, and by however many threads.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+
+use quell::{CompileOptions, NoProgress, Report, Rule, Scan, ScanOptions, schema};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const LIVES: &str = "sequence by process.entity_id [process where event.code == \"4688\"] [any where event.code != \"4688\"] [process where event.code == \"4689\"]";
+
+fn event(host: &str, second: u32, id: u32, data: &Value) -> Value {
+    let mut record = json!({
+        "TimeCreated": format!("2024-05-01T10:00:{second:02}.500Z"),
+        "Hostname": host,
+        "EventID": id,
+        "SourceName": "Microsoft-Windows-Security-Auditing",
+        "Channel": "Security",
+    });
+    record.as_object_mut().unwrap().extend(data.as_object().unwrap().clone());
+    record
+}
+
+fn start(host: &str, second: u32, pid: u32, parent: u32, program: &str) -> Value {
+    let data = json!({
+        "NewProcessId": format!("{pid:#x}"),
+        "NewProcessName": format!("C:\\{program}"),
+        "CommandLine": format!("{program} -x"),
+        "ProcessId": format!("{parent:#x}"),
+    });
+    event(host, second, 4688, &data)
+}
+
+fn connection(host: &str, second: u32, pid: u32) -> Value {
+    event(host, second, 5156, &json!({"ProcessID": pid, "DestAddress": "10.0.0.1", "DestPort": "445"}))
+}
+
+fn end(host: &str, second: u32, pid: u32) -> Value {
+    event(host, second, 4689, &json!({"ProcessId": format!("{pid:#x}")}))
+}
+
+fn write(folder: &TempDir, name: &str, records: &[Value]) -> PathBuf {
+    let path = folder.path().join(name);
+    let lines: Vec<String> = records.iter().map(Value::to_string).collect();
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    path
+}
+
+fn scan<P: AsRef<Path>>(query: &str, paths: &[P], threads: usize) -> Report {
+    let options = ScanOptions { threads, any_index: true, ..ScanOptions::default() };
+    let scan = Scan::new(vec![Rule::of_query(query)], &CompileOptions::new(schema()), options);
+    assert_eq!(scan.len(), 1, "{:?}", scan.findings());
+    scan.run(paths, &NoProgress)
+}
+
+/// The documents of all alerts' events.
+fn found<P: AsRef<Path>>(query: &str, paths: &[P], threads: usize) -> Vec<Value> {
+    let report = scan(query, paths, threads);
+    let mut documents = report.documents();
+    let events = report.alerts.iter().flat_map(|alert| documents.events(alert).unwrap());
+    events.map(|event| Value::Object(event.unwrap())).collect()
+}
+
+fn seconds(documents: &[Value]) -> Vec<(String, String)> {
+    let of = |document: &Value, field: &str| document.pointer(field).unwrap().as_str().unwrap().to_owned();
+    let second = |time: &str| time.split(':').nth(2).unwrap().split('.').next().unwrap().to_owned();
+    documents.iter().map(|one| (of(one, "/host/name"), second(&of(one, "/@timestamp")))).collect()
+}
+
+/// Two hosts, and on one of them one process id used twice. The names of the files put the starts first or last.
+fn story(starts: &str, others: &str) -> (TempDir, Vec<PathBuf>) {
+    let folder = TempDir::new().unwrap();
+    let starts = write(
+        &folder,
+        starts,
+        &[
+            start("ws-1", 20, 7, 4, "second.exe"),
+            start("WS-1", 10, 7, 4, "first.exe"),
+            start("ws-2", 12, 7, 4, "third.exe"),
+        ],
+    );
+    let others = write(
+        &folder,
+        others,
+        &[
+            connection("ws-1", 5, 7), // by a process that is older than the log
+            end("ws-1", 6, 7),
+            connection("ws-1", 11, 7),
+            end("ws-1", 13, 7),
+            connection("ws-1", 15, 7), // by nobody who is known
+            end("ws-1", 16, 7),
+            end("ws-1", 24, 7),
+            connection("ws-1", 22, 7),
+            connection("ws-2", 20, 7),
+            end("ws-2", 22, 7),
+        ],
+    );
+    (folder, vec![starts, others])
+}
+
+#[test]
+fn a_sequence_by_entity_id_joins_events_that_have_process_ids_alone() {
+    let expected = [
+        ("WS-1", "10"),
+        ("ws-1", "11"),
+        ("ws-1", "13"),
+        ("ws-2", "12"),
+        ("ws-2", "20"),
+        ("ws-2", "22"),
+        ("ws-1", "20"),
+        ("ws-1", "22"),
+        ("ws-1", "24"),
+    ]
+    .map(|(host, second)| (host.to_owned(), second.to_owned()));
+    let mut results = Vec::new();
+    for (starts, others) in [("a.ndjson", "b.ndjson"), ("b.ndjson", "a.ndjson")] {
+        let (_folder, paths) = story(starts, others);
+        for threads in [1, 4] {
+            let documents = found(LIVES, &paths, threads);
+            assert_eq!(seconds(&documents), expected, "{starts} {others} {threads}");
+            for alert in documents.chunks(3) {
+                let ids: Vec<&Value> = alert.iter().map(|event| &event["process"]["entity_id"]).collect();
+                assert!(ids[0].is_string() && ids[0] == ids[1] && ids[1] == ids[2], "{ids:?}");
+            }
+            results.push(documents);
+        }
+    }
+    results.dedup();
+    assert_eq!(results.len(), 1);
+}
+
+#[test]
+fn an_unknown_start_gives_no_id() {
+    let (_folder, paths) = story("a.ndjson", "b.ndjson");
+    let query = "any where event.code != \"4688\" and process.entity_id == null";
+    let expected = ["05", "06", "15", "16"].map(|second| ("ws-1".to_owned(), second.to_owned()));
+    assert_eq!(seconds(&found(query, &paths, 2)), expected);
+    // Without the file of the starts nothing has one.
+    assert_eq!(found(query, &paths[1..], 2).len(), 10);
+}
+
+#[test]
+fn a_parent_is_told_of_by_its_own_start() {
+    let folder = TempDir::new().unwrap();
+    let child = write(&folder, "a.ndjson", &[start("ws-1", 30, 8, 7, "child.exe")]);
+    let parent = write(&folder, "b.ndjson", &[start("ws-1", 20, 7, 4, "parent.exe")]);
+    let query = r#"process where process.parent.name == "parent.exe" and process.parent.args == "-x" and process.parent.entity_id != null"#;
+    let [document] = &found(query, &[&child, &parent], 1)[..] else { panic!("one child") };
+    let [of_parent] = &found(r#"process where process.pid == 7"#, &[&parent], 1)[..] else { panic!() };
+    assert_eq!(document["process"]["parent"]["entity_id"], of_parent["process"]["entity_id"]);
+    assert_eq!(document["process"]["parent"]["command_line"], "parent.exe -x");
+    assert_eq!(found(query, &[&child], 1).len(), 0);
+}
+
+#[test]
+fn what_is_known_does_not_depend_on_how_a_file_is_stored() {
+    let (folder, paths) = story("a.ndjson", "b.ndjson");
+    let plain = found(LIVES, &paths, 2);
+    let packed = folder.path().join("a.ndjson.gz");
+    let mut writer =
+        flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
+    std::io::copy(&mut std::fs::File::open(&paths[0]).unwrap(), &mut writer).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(found(LIVES, &[&packed, &paths[1]], 2), plain);
+}
+
+/// `decode` gives documents as they come, with what was seen before them.
+#[test]
+fn decoded_documents_are_completed_by_what_came_before_them() {
+    let (_folder, paths) = story("a.ndjson", "b.ndjson");
+    let mut with_id = 0;
+    quell::decode(&paths, &ScanOptions::default(), &NoProgress, &mut |document| {
+        with_id += usize::from(document["process"].get("entity_id").is_some());
+        std::ops::ControlFlow::Continue(())
+    });
+    assert_eq!(with_id, 9);
+}
