@@ -218,6 +218,8 @@ fn kept(count: usize, pipes: &[Pipe], limit: Option<ResultLimit>) -> Range<usize
     implied.iter().chain(pipes).fold(0..count, |kept, pipe| match *pipe {
         Pipe::Head(n) => kept.start..kept.end.min(kept.start.saturating_add(size(n))),
         Pipe::Tail(n) => kept.start.max(kept.end.saturating_sub(size(n)))..kept.end,
+        // A rule with one of these does not run yet.
+        Pipe::Filter(_) | Pipe::Sort(_) | Pipe::Unique(_) | Pipe::UniqueCount(_) | Pipe::Count(_) => kept,
     })
 }
 

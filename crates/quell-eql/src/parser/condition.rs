@@ -73,7 +73,7 @@ impl<'s> Parser<'s> {
     }
 
     fn comparison(&mut self) -> Found<Expr> {
-        let left = self.arithmetic(0)?;
+        let left = self.side()?;
         match self.compare_op() {
             Some(op) => self.compare_with(left, op),
             None if self.kind() == TokenKind::Sign(Sign::Assign) => Err(self.single_equals()),
@@ -85,7 +85,7 @@ impl<'s> Parser<'s> {
         let mut height = self.height;
         self.advance();
         self.enter()?;
-        let right = self.arithmetic(0)?;
+        let right = self.side()?;
         height = height.max(self.height);
         self.leave(height + 1)?;
         if let Some(next) = self.compare_op() {
@@ -93,6 +93,12 @@ impl<'s> Parser<'s> {
         }
         let span = left.span.to(right.span);
         Ok(Expr { kind: ExprKind::Compare { op, left: Box::new(left), right: Box::new(right) }, span })
+    }
+
+    /// A side of a comparison. In the Endgame dialect `in` binds looser than arithmetic.
+    fn side(&mut self) -> Found<Expr> {
+        let operand = self.arithmetic(0)?;
+        if self.dialect() == Dialect::Endgame { self.maybe_membership(operand) } else { Ok(operand) }
     }
 
     fn single_equals(&self) -> Box<Diagnostic> {
@@ -179,6 +185,14 @@ impl<'s> Parser<'s> {
     /// A primary expression and at most one of `in`, `:`, `like`, `regex` behind it.
     fn predicate(&mut self) -> Found<Expr> {
         let operand = self.primary()?;
+        match match_op(self.kind()) {
+            Some(op) => self.pattern_match(operand, op),
+            None if self.dialect() == Dialect::Endgame => Ok(operand),
+            None => self.maybe_membership(operand),
+        }
+    }
+
+    fn maybe_membership(&mut self, operand: Expr) -> Found<Expr> {
         match self.kind() {
             TokenKind::Keyword(keyword @ (Keyword::In | Keyword::InFolded)) => {
                 self.membership(operand, false, keyword == Keyword::InFolded)
@@ -191,10 +205,7 @@ impl<'s> Parser<'s> {
                 kind if match_op(kind).is_some() => Err(self.not_before_pattern(&operand)),
                 _ => Ok(operand),
             },
-            kind => match match_op(kind) {
-                Some(op) => self.pattern_match(operand, op),
-                None => Ok(operand),
-            },
+            _ => Ok(operand),
         }
     }
 
@@ -210,13 +221,17 @@ impl<'s> Parser<'s> {
 
     fn membership(&mut self, operand: Expr, negated: bool, folded: bool) -> Found<Expr> {
         let mut height = self.height;
+        if folded {
+            let help = "write `in`: nothing depends on case in it";
+            self.refuse_in_endgame("`in~`", self.span(), help);
+        }
         let open = self.open_list()?;
         self.enter()?;
         let mut list = Vec::new();
         loop {
             list.push(self.condition()?);
             height = height.max(self.height);
-            if !self.eat_sign(Sign::Comma) {
+            if !self.eat_sign(Sign::Comma) || self.is_after_last(TokenKind::Sign(Sign::Close)) {
                 break;
             }
         }
@@ -245,6 +260,12 @@ impl<'s> Parser<'s> {
     fn pattern_match(&mut self, operand: Expr, op: MatchOp) -> Found<Expr> {
         let height = self.height;
         self.enter()?;
+        if self.dialect() == Dialect::Endgame {
+            let function =
+                if matches!(op, MatchOp::Regex | MatchOp::RegexFolded) { "match" } else { "wildcard" };
+            let help = format!("try `{function}({}, …)`", self.shorten(operand.span));
+            self.refuse_in_endgame(&format!("`{}`", op.as_str()), self.span(), &help);
+        }
         self.advance();
         let open = self.span();
         let mut patterns = Vec::new();
@@ -370,6 +391,10 @@ impl<'s> Parser<'s> {
         let folded = self.kind() == TokenKind::TildeWord;
         let name_span = self.span();
         let name = Name { text: self.text().trim_end_matches('~').into(), span: name_span };
+        if folded {
+            let help = format!("write `{}`: nothing depends on case in it", name.text);
+            self.refuse_in_endgame("functions with `~`", name_span, &help);
+        }
         self.advance();
         let open = self.span();
         if !self.eat_sign(Sign::Open) {
@@ -390,7 +415,7 @@ impl<'s> Parser<'s> {
                 self.height = 1;
                 arguments.push(self.condition()?);
                 height = height.max(self.height);
-                if !self.eat_sign(Sign::Comma) {
+                if !self.eat_sign(Sign::Comma) || self.is_after_last(TokenKind::Sign(Sign::Close)) {
                     break;
                 }
             }
@@ -477,6 +502,11 @@ impl<'s> Parser<'s> {
         let mut path = Vec::new();
         let mark = match self.kind() {
             TokenKind::Sign(Sign::Optional) => {
+                self.refuse_in_endgame(
+                    "optional fields",
+                    start,
+                    "remove the `?`: any field may be absent in it",
+                );
                 self.advance();
                 path.push(self.segment()?);
                 FieldMark::Optional
@@ -604,7 +634,12 @@ impl<'s> Parser<'s> {
                 Some(value) => value,
                 None => return Err(self.out_of_range(span)),
             },
-            TokenKind::Text | TokenKind::RawText => Value::Text(Arc::from(lexer::decode_text(text))),
+            TokenKind::Text | TokenKind::RawText => {
+                if text.starts_with("\"\"\"") {
+                    self.refuse_in_endgame("`\"\"\"` strings", span, "write a raw string as `?\"…\"`");
+                }
+                Value::Text(Arc::from(lexer::decode_text(text)))
+            }
             _ => return Ok(None),
         };
         self.advance();
