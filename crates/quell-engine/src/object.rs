@@ -47,9 +47,12 @@ impl ObjectPlansBuilder {
         } else if let Predicate::Expr(expr) = predicate {
             expr.walk(&mut |part| match part {
                 Expr::Count { field, condition } => self.array(field, condition, around),
+                Expr::Length { field, .. } => {
+                    self.member(field, true, around);
+                    self.arrays.entry(field.clone()).or_default();
+                }
                 Expr::Whole(field)
                 | Expr::Element(field, _)
-                | Expr::Length { field, .. }
                 | Expr::Contains { field, .. }
                 | Expr::Field(field) => self.member(field, false, around),
                 _ => {}
@@ -98,7 +101,7 @@ pub(crate) fn wants_objects(predicate: &Predicate) -> bool {
         Predicate::Object { .. } => true,
         Predicate::Expr(expr) => {
             let mut counts = false;
-            expr.walk(&mut |part| counts |= matches!(part, Expr::Count { .. }));
+            expr.walk(&mut |part| counts |= matches!(part, Expr::Count { .. } | Expr::Length { .. }));
             counts
         }
         Predicate::Exists(field) => {

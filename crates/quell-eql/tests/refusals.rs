@@ -268,7 +268,7 @@ fn what_the_endgame_dialect_lacks() {
             ("sequence [a where b] as x [c where d]", "E0144", "as x", "`by`"),
             ("sequence [a where b] fork [c where d]", "E0143", "fork", "remove it"),
             ("join by k [a where b] [c where d] fork", "E0143", "fork", "remove it"),
-            ("sequence [a where b]", "E0131", "[a where b]", "add a step"),
+            ("sequence [a where b]", "E0127", "[a where b]", "add a step"),
             ("a where $b == 1", "E0145", "$b", "endpoint"),
             ("b == 1", "E0109", "b ==", "any where"),
             ("a where b | head 1, 2", "E0152", "| head 1, 2", "| head 10"),

@@ -342,7 +342,7 @@ fn without_what_endgame_lacks(mut query: Query) -> Query {
         }
         Body::Sequence(s) => (&mut s.by, &mut s.steps, s.until.as_deref_mut(), true),
         Body::Join(j) => (&mut j.by, &mut j.steps, j.until.as_deref_mut(), false),
-        Body::Sample(_) => unreachable!("there is none left"),
+        Body::Sample(s) => (&mut s.by, &mut s.steps, None, false),
     };
     by.iter_mut().for_each(expr);
     for (place, step) in steps.iter_mut().chain(until).enumerate() {

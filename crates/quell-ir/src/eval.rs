@@ -216,6 +216,9 @@ fn advance(bindings: &mut [Binding<'_>]) -> bool {
     false
 }
 
+/// What every element satisfies.
+static ANY: Condition = Condition::Constant(true);
+
 struct Evaluation<'a, 'f> {
     arena: &'a Bump,
     /// What conditions on elements read; none where the expression names no field.
@@ -271,7 +274,11 @@ impl<'a> Evaluation<'a, '_> {
                 values(field, bindings).get(place).copied().unwrap_or(Datum::Null)
             }
             Expr::Length { field, list } => match values(field, bindings) {
-                [] => Datum::Null,
+                // Objects are no values, but elements.
+                [] => match self.count(field, &ANY) {
+                    Datum::Integer(0) => Datum::Null,
+                    objects => objects,
+                },
                 [Datum::Text(text)] if !list => count(text.chars().count()),
                 [_] if !list => Datum::Null,
                 several => count(several.len()),

@@ -141,8 +141,10 @@ impl Lowerer<'_> {
                         .help("search its words with KQL, or use a keyword field"),
                 )
             }
-            // The Endpoint's own rules ask whether an object is there.
-            FieldType::Object | FieldType::Flattened if self.options.dialect == Dialect::Endpoint => None,
+            // The Endpoint's own rules ask whether an object is there; in the Endgame dialect arrays of them are values.
+            FieldType::Object | FieldType::Flattened if self.options.dialect != Dialect::Elasticsearch => {
+                None
+            }
             FieldType::Object | FieldType::Flattened => {
                 let message = format!("`{written}` is an object and has no value of its own");
                 let help = format!("name one of its members: `{path}.…`");

@@ -8,10 +8,10 @@ use crate::lower::Lowerer;
 use crate::lower::expression::{Typed, all_constant, folded};
 use crate::lower::types::Type;
 use quell_ir::diagnostic::{did_you_mean, near_names};
-use quell_ir::expr::Expr;
+use quell_ir::expr::{CompareOp, Expr};
 use quell_ir::function::{ENDGAME_FUNCTIONS, Function, Kind, find_endgame};
 use quell_ir::pattern::{Regex, Wildcard};
-use quell_ir::{Case, Code, Diagnostic, FieldRef, Scope, Span, Value};
+use quell_ir::{Case, Code, Diagnostic, FieldRef, FieldType, Scope, Span, Value};
 
 /// What stands in the registry's place for arrays, regular expressions and errors.
 const FORMS: [&str; 6] = ["arrayContains", "arrayCount", "arraySearch", "match", "matchLite", "safe"];
@@ -21,14 +21,21 @@ impl Lowerer<'_> {
         match (&*call.name.text, call.arguments.as_slice()) {
             ("safe", [inner]) => Typed { span, ..self.term(inner) },
             ("safe", _) => self.refuse_count(call, "one expression", span),
-            ("arraySearch", _) => self.not_a_value("arraySearch", span),
-            ("arrayCount", arguments) => match self.elements(call, arguments, span) {
-                Some((field, condition)) => {
-                    let condition = Box::new(condition);
-                    Typed::new(Expr::Count { field, condition }, Type::Integer, span)
+            (name @ ("arraySearch" | "arrayCount"), arguments) => {
+                let Some((field, condition)) = self.elements(call, arguments, span) else {
+                    return Typed::refused(span);
+                };
+                let count = Expr::Count { field, condition: Box::new(condition) };
+                if name == "arrayCount" {
+                    return Typed::new(count, Type::Integer, span);
                 }
-                None => Typed::refused(span),
-            },
+                let none = Expr::Constant(Value::Integer(0));
+                Typed::new(
+                    Expr::Same(CompareOp::Greater, Box::new(count), Box::new(none)),
+                    Type::Boolean,
+                    span,
+                )
+            }
             ("arrayContains", [array, values @ ..]) if !values.is_empty() => {
                 self.array_contains(array, values, span)
             }
@@ -53,7 +60,7 @@ impl Lowerer<'_> {
             && let [Typed { expr: Expr::Whole(field), kind, .. }] = arguments.as_slice()
         {
             let list = self.is_list(field);
-            if list || family(*kind).is_text() {
+            if list || family(*kind).is_text() || field.kind == FieldType::Object {
                 return Typed::new(Expr::Length { field: field.clone(), list }, Type::Integer, span);
             }
         }

@@ -33,8 +33,9 @@ impl Lowerer<'_> {
             ExprKind::Arithmetic { op, left, right } => self.arithmetic_term(*op, left, right, span),
             ExprKind::Call(call) => self.call_term(call, span),
             ExprKind::Compare { op, left, right } => {
+                let tests_presence = is_null_literal(left) || is_null_literal(right);
                 let (left, right) = (self.term(left), self.term(right));
-                self.same(*op, left, right, span)
+                self.same(*op, left, right, tests_presence, span)
             }
             ExprKind::In { operand, negated, list, .. } => {
                 let found = self.member(operand, list, span);
@@ -165,7 +166,7 @@ impl Lowerer<'_> {
     }
 
     /// A comparison: constants to the right, `!=` as `not ==`, null as a test for presence, `*` as a wildcard.
-    fn same(&mut self, op: CompareOp, left: Typed, right: Typed, span: Span) -> Typed {
+    fn same(&mut self, op: CompareOp, left: Typed, right: Typed, tests_presence: bool, span: Span) -> Typed {
         let (op, negated) = match op {
             CompareOp::NotEqual => (CompareOp::Equal, true),
             op => (op, false),
@@ -177,12 +178,11 @@ impl Lowerer<'_> {
             }
             _ => (op, left, right),
         };
-        let test = if right.is_null() || left.is_null() {
-            let other = if right.is_null() { left } else { right };
-            match op {
-                CompareOp::Equal => absent(other, span),
-                _ => Typed::constant(Value::Null, span),
-            }
+        let test = if tests_presence && op == CompareOp::Equal {
+            absent(if right.is_null() { left } else { right }, span)
+        } else if right.is_null() || left.is_null() {
+            // What comes to null, as `number("x")` does, is no test for presence.
+            Typed::constant(Value::Null, span)
         } else if !self.check_kinds(op, &left, &right) {
             return Typed::refused(span);
         } else {
@@ -225,8 +225,8 @@ impl Lowerer<'_> {
         let mut values: Vec<Value> = Vec::new();
         let mut tests: Vec<Expr> = Vec::new();
         let mut refused = false;
-        for (place, member) in list.iter().enumerate() {
-            let member = self.term(member);
+        for (place, written) in list.iter().enumerate() {
+            let member = self.term(written);
             let kind = family(member.kind);
             if !wanted.is_open() && !kind.is_open() && wanted != kind {
                 let message = format!(
@@ -245,7 +245,8 @@ impl Lowerer<'_> {
             }
             match member.expr {
                 // Nothing equals it.
-                Expr::Constant(Value::Null) => {}
+                Expr::Constant(Value::Null) if is_null_literal(written) => {}
+                null @ Expr::Constant(Value::Null) => tests.push(null),
                 Expr::Constant(value) => values.push(value),
                 dynamic => tests.push(Expr::Same(
                     CompareOp::Equal,
@@ -286,7 +287,8 @@ impl Lowerer<'_> {
     /// A join key's field: quell joins on fields alone.
     pub(in crate::lower) fn endgame_key<'e>(&mut self, key: &'e ast::Expr) -> Option<&'e ast::Field> {
         let field = key.unwrapped().as_field().filter(|field| !is_indexed(field));
-        if field.is_none() {
+        // A key of the whole query comes once for each step.
+        if field.is_none() && !self.findings.iter().any(|finding| finding.span == Some(key.span)) {
             let message = format!("`{}` is no field, and no other join key runs", self.text(key.span));
             let finding = Diagnostic::new(Code::ENDGAME_UNSUPPORTED, message).at(key.span);
             self.report(finding.help("join on a field"));
@@ -312,6 +314,10 @@ fn absent(operand: Typed, span: Span) -> Typed {
         other => other,
     };
     folded(Expr::IsNull(Box::new(tested)), constant, Type::Boolean, span)
+}
+
+fn is_null_literal(expr: &ast::Expr) -> bool {
+    matches!(&expr.unwrapped().kind, ExprKind::Literal(literal) if literal.value == Value::Null)
 }
 
 fn is_pattern(value: &Value) -> bool {
