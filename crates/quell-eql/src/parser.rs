@@ -378,7 +378,12 @@ impl Parser<'_> {
         }
         let alias = if self.is_word("as") { Some(self.alias()?) } else { None };
         if !early && self.is_word("fork") {
-            fork = Some(self.fork()?);
+            let late = self.fork()?;
+            if self.dialect() == Dialect::Endgame {
+                let finding = Diagnostic::new(Code::CLAUSE_ORDER, "`fork` stands before `by`, not behind it");
+                self.report(finding.at(late.span).help("write `[…] fork by …`"));
+            }
+            fork = Some(late);
         }
         Ok(Step { missing, filter, by, runs, alias, fork, span: open.to(self.previous_span()), close })
     }

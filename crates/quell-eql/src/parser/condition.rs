@@ -15,6 +15,9 @@ use crate::lexer::{self, Keyword, Sign, TokenKind};
 /// The function that binds a variable. Source: the published Endpoint behaviour rules.
 const ARRAY_SEARCH: &str = "_arraysearch";
 
+/// What begins a definition in files of the Endgame dialect, which quell does not read; reserved there.
+const DEFINITIONS: [&str; 2] = ["const", "macro"];
+
 impl<'s> Parser<'s> {
     /// `and-condition { or and-condition }`
     pub(super) fn condition(&mut self) -> Found<Expr> {
@@ -307,6 +310,12 @@ impl<'s> Parser<'s> {
         if !starts_expression || self.is_foreign_case() {
             return Err(self.unexpected("a constant"));
         }
+        // The operator was refused: what stands behind it does not matter.
+        if self.dialect() == Dialect::Endgame
+            && let Some(refused) = self.take_last()
+        {
+            return Err(Box::new(refused));
+        }
         let span = self.arithmetic(0)?.span;
         let message = format!(
             "the right side of `{}` is a constant, and `{}` is none",
@@ -360,6 +369,7 @@ impl<'s> Parser<'s> {
     /// Whether `:name(` follows, which is a method call in the Endgame dialect.
     fn is_method(&self) -> bool {
         self.dialect() == Dialect::Endgame
+            && self.is_glued(2)
             && self.kind() == TokenKind::Sign(Sign::Colon)
             && matches!(self.kind_after(1), TokenKind::Word | TokenKind::TildeWord)
             && self.kind_after(2) == TokenKind::Sign(Sign::Open)
@@ -532,6 +542,7 @@ impl<'s> Parser<'s> {
             if self.eat_sign(Sign::Dot) {
                 path.push(self.segment()?);
             } else if self.kind() == TokenKind::Sign(Sign::StepOpen)
+                && (self.dialect() != Dialect::Endgame || self.previous_span().end == self.span().start)
                 && self.kind_after(1) == TokenKind::Integer
                 && self.kind_after(2) == TokenKind::Sign(Sign::StepClose)
             {
@@ -545,6 +556,9 @@ impl<'s> Parser<'s> {
     fn segment(&mut self) -> Found<Segment> {
         let span = self.span();
         let (name, quoted): (Box<str>, bool) = match self.kind() {
+            TokenKind::Word if self.dialect() == Dialect::Endgame && DEFINITIONS.contains(&self.text()) => {
+                return Err(self.reserved(self.text()));
+            }
             TokenKind::Word => (self.text().into(), false),
             TokenKind::QuotedWord => (lexer::unquote_word(self.text()).into(), true),
             TokenKind::Keyword(keyword) => return Err(self.keyword_as_name(keyword)),
@@ -611,7 +625,10 @@ impl<'s> Parser<'s> {
     }
 
     fn keyword_as_name(&self, keyword: Keyword) -> Box<Diagnostic> {
-        let word = keyword.as_str();
+        self.reserved(keyword.as_str())
+    }
+
+    fn reserved(&self, word: &str) -> Box<Diagnostic> {
         let message = format!("`{word}` is a keyword, so it cannot name a field as it stands");
         let finding = Diagnostic::new(Code::KEYWORD_AS_NAME, message).at(self.span());
         Box::new(finding.help(format!("put it in backticks: `` `{word}` ``")))

@@ -73,6 +73,9 @@ impl Lowerer<'_> {
         {
             return Typed::refused(span);
         }
+        if function.name == "cidrMatch" && !self.check_blocks(&arguments) {
+            return Typed::refused(span);
+        }
         let nulls =
             |(place, argument): (usize, &Typed)| argument.is_null() && function.null_propagates(place);
         if arguments.iter().enumerate().any(nulls) {
@@ -93,6 +96,17 @@ impl Lowerer<'_> {
             return Typed::new(Expr::Like { operand, patterns, case: Case::Folded }, Type::Boolean, span);
         }
         folded(Expr::Call { function, case: Case::Folded, arguments }, constant, kind, span)
+    }
+
+    /// Here a block has its length written.
+    fn check_blocks(&mut self, arguments: &[Typed]) -> bool {
+        let address =
+            |block: &&Typed| matches!(block.value(), Some(Value::Text(text)) if !text.contains('/'));
+        let Some(address) = arguments.iter().skip(1).find(address) else { return true };
+        let message = format!("`{}` is no address block", self.text(address.span));
+        let finding = Diagnostic::new(Code::BAD_BLOCK, message).at(address.span);
+        self.report(finding.help("write the length of the block behind it, such as `/32`"));
+        false
     }
 
     fn is_list(&self, field: &FieldRef) -> bool {
