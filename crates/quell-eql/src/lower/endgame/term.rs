@@ -32,11 +32,7 @@ impl Lowerer<'_> {
             }
             ExprKind::Arithmetic { op, left, right } => self.arithmetic_term(*op, left, right, span),
             ExprKind::Call(call) => self.call_term(call, span),
-            ExprKind::Compare { op, left, right } => {
-                let tests_presence = is_null_literal(left) || is_null_literal(right);
-                let (left, right) = (self.term(left), self.term(right));
-                self.same(*op, left, right, tests_presence, span)
-            }
+            ExprKind::Compare { op, left, right } => self.same(*op, left, right, span),
             ExprKind::In { operand, negated, list, .. } => {
                 let found = self.member(operand, list, span);
                 if *negated { negated_test(found) } else { found }
@@ -165,19 +161,20 @@ impl Lowerer<'_> {
         (step, ast::Field { path: rest.to_vec(), ..field.clone() })
     }
 
-    /// A comparison: constants to the right, `!=` as `not ==`, null as a test for presence, `*` as a wildcard.
-    fn same(&mut self, op: CompareOp, left: Typed, right: Typed, tests_presence: bool, span: Span) -> Typed {
+    /// A comparison: constants to the right, `!=` as `not ==`, null as a test for presence, `*` as a wildcard. Null and
+    /// patterns are such as they are written: what comes to them is not.
+    fn same(&mut self, op: CompareOp, left: &ast::Expr, right: &ast::Expr, span: Span) -> Typed {
+        let tests_presence = is_null_literal(left) || is_null_literal(right);
+        let (left_pattern, right_pattern) = (is_pattern(left), is_pattern(right));
+        let (left, right) = (self.term(left), self.term(right));
         let (op, negated) = match op {
             CompareOp::NotEqual => (CompareOp::Equal, true),
             op => (op, false),
         };
-        let (op, left, right) = match (right.value(), left.value()) {
-            (None, Some(_)) => (op.turned(), right, left),
-            (Some(right_value), Some(left_value)) if !is_pattern(right_value) && is_pattern(left_value) => {
-                (op.turned(), right, left)
-            }
-            _ => (op, left, right),
-        };
+        let is_constant = (left.value().is_some(), right.value().is_some());
+        let turned =
+            is_constant == (true, false) || is_constant == (true, true) && left_pattern && !right_pattern;
+        let (op, left, right) = if turned { (op.turned(), right, left) } else { (op, left, right) };
         let test = if tests_presence && op == CompareOp::Equal {
             absent(if right.is_null() { left } else { right }, span)
         } else if right.is_null() || left.is_null() {
@@ -186,7 +183,8 @@ impl Lowerer<'_> {
         } else if !self.check_kinds(op, &left, &right) {
             return Typed::refused(span);
         } else {
-            same_values(op, left, right, span)
+            let pattern = op == CompareOp::Equal && (left_pattern || right_pattern);
+            same_values(op, left, right, pattern, span)
         };
         if negated { negated_test(test) } else { test }
     }
@@ -320,16 +318,18 @@ fn is_null_literal(expr: &ast::Expr) -> bool {
     matches!(&expr.unwrapped().kind, ExprKind::Literal(literal) if literal.value == Value::Null)
 }
 
-fn is_pattern(value: &Value) -> bool {
-    matches!(value, Value::Text(text) if text.contains('*'))
+/// A text with a `*`, written as such.
+fn is_pattern(expr: &ast::Expr) -> bool {
+    match &expr.unwrapped().kind {
+        ExprKind::Literal(literal) => matches!(&literal.value, Value::Text(text) if text.contains('*')),
+        _ => false,
+    }
 }
 
-fn same_values(op: CompareOp, left: Typed, right: Typed, span: Span) -> Typed {
+fn same_values(op: CompareOp, left: Typed, right: Typed, is_pattern: bool, span: Span) -> Typed {
     let constant = left.value().is_some() && right.value().is_some();
     let pattern = match right.value() {
-        Some(Value::Text(text)) if op == CompareOp::Equal && text.contains('*') => {
-            Some(Wildcard::parse_runs(text))
-        }
+        Some(Value::Text(text)) if is_pattern => Some(Wildcard::parse_runs(text)),
         _ => None,
     };
     // Dates, addresses and versions have more spellings than one.
