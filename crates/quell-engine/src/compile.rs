@@ -370,6 +370,16 @@ impl Engine {
 
 /// What a query needs that the engine does not have yet.
 fn missing_part_of(query: &Query) -> Option<&'static str> {
+    match &query.logic {
+        Logic::Join(_) => return Some("`join` does not run yet"),
+        Logic::Sequence(sequence) if sequence.until_first => {
+            return Some("sequences of the Endgame dialect do not run yet");
+        }
+        Logic::Event(_) | Logic::Sequence(_) | Logic::Sample(_) => {}
+    }
+    if !query.pipes.iter().all(|pipe| matches!(pipe, Pipe::Head(_) | Pipe::Tail(_))) {
+        return Some("of the pipes only `head` and `tail` run yet");
+    }
     query.filters().into_iter().find_map(|(filter, _)| missing_part(&filter.condition, false))
 }
 
@@ -469,7 +479,7 @@ impl<'o> Compiler<'o> {
                 let steps = sequence.steps.into_iter().chain(sequence.until);
                 (Join::Sequence(plan), steps.map(|step| (step.filter, Some(step.by))).collect())
             }
-            Logic::Sample(steps) => {
+            Logic::Sample(steps) | Logic::Join(quell_ir::logic::Join { steps, .. }) => {
                 let steps: Vec<_> = steps.into_iter().map(|step| (step.filter, Some(step.by))).collect();
                 (Join::Sample(steps.len()), steps)
             }

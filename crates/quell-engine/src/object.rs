@@ -7,7 +7,7 @@ use bumpalo::collections::Vec as BumpVec;
 use quell_event::{Event, EventState, FieldSet, Projection, ProjectionBuilder, Scalar, Slot, Want};
 use quell_ir::eval::Fields;
 use quell_ir::predicate::Relation;
-use quell_ir::{Datum, EventFilter, FieldRef, FieldType, Predicate, Scope};
+use quell_ir::{Condition, Datum, EventFilter, Expr, FieldRef, FieldType, Predicate, Scope};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 
@@ -44,14 +44,32 @@ impl ObjectPlansBuilder {
     /// `around` holds the arrays around the predicate, the innermost last.
     fn collect<'p>(&mut self, predicate: &'p Predicate, around: &mut Vec<&'p FieldRef>) {
         if let Predicate::Object { field, condition } = predicate {
-            self.member(field, true, around);
-            self.arrays.entry(field.clone()).or_default();
-            around.push(field);
-            condition.each_leaf(&mut |leaf| self.collect(&leaf.predicate, around));
-            around.pop();
+            self.array(field, condition, around);
+        } else if let Predicate::Expr(expr) = predicate {
+            expr.walk(&mut |part| match part {
+                Expr::Count { field, condition } => self.array(field, condition, around),
+                Expr::Length { field, .. } => {
+                    self.member(field, true, around);
+                    self.arrays.entry(field.clone()).or_default();
+                }
+                Expr::Whole(field)
+                | Expr::Element(field, _)
+                | Expr::Contains { field, .. }
+                | Expr::Field(field) => self.member(field, false, around),
+                _ => {}
+            });
         } else {
             predicate.each_field(&mut |field| self.member(field, wants_objects(predicate), around));
         }
+    }
+
+    /// An array whose elements are tested.
+    fn array<'p>(&mut self, field: &'p FieldRef, condition: &'p Condition, around: &mut Vec<&'p FieldRef>) {
+        self.member(field, true, around);
+        self.arrays.entry(field.clone()).or_default();
+        around.push(field);
+        condition.each_leaf(&mut |leaf| self.collect(&leaf.predicate, around));
+        around.pop();
     }
 
     fn member(&mut self, field: &FieldRef, subtree: bool, around: &[&FieldRef]) {
@@ -82,6 +100,11 @@ impl ObjectPlansBuilder {
 pub(crate) fn wants_objects(predicate: &Predicate) -> bool {
     match predicate {
         Predicate::Object { .. } => true,
+        Predicate::Expr(expr) => {
+            let mut counts = false;
+            expr.walk(&mut |part| counts |= matches!(part, Expr::Count { .. } | Expr::Length { .. }));
+            counts
+        }
         Predicate::Exists(field) => {
             matches!(field.kind, FieldType::Object | FieldType::Nested | FieldType::Flattened)
         }

@@ -33,10 +33,12 @@ impl Pipes {
             if tail { Pipe::Tail(limit.size) } else { Pipe::Head(limit.size) }
         });
         let stage = |pipe: &Pipe| match pipe {
-            Pipe::Head(n) => Stage::Head(*n),
-            Pipe::Tail(n) => Stage::Tail { size: *n, kept: VecDeque::new() },
+            Pipe::Head(n) => Some(Stage::Head(*n)),
+            Pipe::Tail(n) => Some(Stage::Tail { size: *n, kept: VecDeque::new() }),
+            // A rule with one of these does not run yet.
+            Pipe::Filter(_) | Pipe::Sort(_) | Pipe::Unique(_) | Pipe::UniqueCount(_) | Pipe::Count(_) => None,
         };
-        Pipes { stages: implied.iter().chain(pipes).map(stage).collect() }
+        Pipes { stages: implied.iter().chain(pipes).filter_map(stage).collect() }
     }
 
     /// Names the rule anew to which the held detections belong.

@@ -395,6 +395,7 @@ proptest! {
             by: Vec::new(),
             runs: 1,
             missing: false,
+            fork: false,
             alias: alias.map(Arc::from),
         };
         let compiled = rules.iter().enumerate().map(|(n, condition)| EngineRule {
@@ -404,6 +405,7 @@ proptest! {
                     maxspan: None,
                     steps: vec![step(Condition::Constant(true), Some("event0")), step(condition.clone(), None)],
                     until: None,
+                    until_first: false,
                 }),
                 pipes: Vec::new(),
             },

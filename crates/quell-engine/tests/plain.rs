@@ -102,7 +102,39 @@ fn predicate(scope: Scope) -> impl Strategy<Value = Predicate> {
         1 => (f(), order()).prop_map(|(field, op)| Predicate::Version { field, op, value: "7".into() }),
         1 => length,
         1 => joined,
+        2 => of_endgame(scope.clone()),
     ]
+}
+
+/// What the Endgame dialect asks of a field as a whole, wanted true or false.
+fn of_endgame(scope: Scope) -> impl Strategy<Value = Predicate> {
+    let f = || field(scope.clone());
+    let same = |op, left, value| Expr::Same(op, Box::new(left), Box::new(Expr::Constant(value)));
+    let test = prop_oneof![
+        (f(), order(), value()).prop_map(move |(field, op, value)| same(op, Expr::Whole(field), value)),
+        (f(), 0_u64..3, value()).prop_map(move |(field, at, value)| same(
+            CompareOp::Equal,
+            Expr::Element(field, at),
+            value
+        )),
+        (f(), any::<bool>(), 0_i64..4).prop_map(move |(field, list, n)| {
+            same(CompareOp::Greater, Expr::Length { field, list }, Value::Integer(n))
+        }),
+        (f(), value())
+            .prop_map(|(field, value)| Expr::Contains { field, values: vec![Expr::Constant(value)] }),
+        (f(), f()).prop_map(|(field, other)| Expr::Contains { field, values: vec![Expr::Whole(other)] }),
+        (f(), value(), value()).prop_map(|(field, a, b)| Expr::SameAsOne {
+            operand: Box::new(Expr::Whole(field)),
+            values: vec![a, b]
+        }),
+        f().prop_map(|field| Expr::Like {
+            operand: Box::new(Expr::Text(Box::new(Expr::Whole(field)))),
+            patterns: vec![Wildcard::parse_runs("a*")],
+            case: Case::Folded,
+        }),
+    ];
+    (test, any::<bool>())
+        .prop_map(|(test, wanted)| Predicate::Expr(if wanted { test } else { Expr::Not(Box::new(test)) }))
 }
 
 fn tree(leaf: impl Strategy<Value = Predicate> + 'static) -> impl Strategy<Value = Condition> {
@@ -118,11 +150,22 @@ fn tree(leaf: impl Strategy<Value = Predicate> + 'static) -> impl Strategy<Value
 
 fn condition() -> impl Strategy<Value = Condition> {
     let element = prop_oneof![3 => predicate(Scope::Element(0)), 1 => predicate(Scope::Event)];
-    let objects = tree(element).prop_map(|condition| Predicate::Object {
-        field: FieldRef::event("list", FieldType::Unknown),
-        condition: Box::new(condition),
+    let list = || FieldRef::event("list", FieldType::Unknown);
+    let objects = (tree(element), proptest::option::of(0_i64..3)).prop_map(move |(condition, least)| {
+        let condition = Box::new(condition);
+        let Some(least) = least else { return Predicate::Object { field: list(), condition } };
+        let count = Box::new(Expr::Count { field: list(), condition });
+        Predicate::Expr(Expr::Same(
+            CompareOp::Greater,
+            count,
+            Box::new(Expr::Constant(Value::Integer(least))),
+        ))
     });
-    tree(prop_oneof![8 => predicate(Scope::Event), 1 => objects])
+    let length = (any::<bool>(), 0_i64..3).prop_map(move |(of_list, n)| {
+        let length = Box::new(Expr::Length { field: list(), list: of_list });
+        Predicate::Expr(Expr::Same(CompareOp::Equal, length, Box::new(Expr::Constant(Value::Integer(n)))))
+    });
+    tree(prop_oneof![8 => predicate(Scope::Event), 1 => objects, 1 => length])
 }
 
 fn scalar() -> impl Strategy<Value = Json> {

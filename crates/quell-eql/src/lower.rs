@@ -5,15 +5,17 @@
 
 mod call;
 mod condition;
+mod endgame;
 mod expression;
 mod field;
+mod pipes;
 mod plain;
 mod types;
 
 use crate::{Dialect, ast, limits, parse};
-use quell_ir::logic::{Category, JoinKey, Pipe, Sequence, Step};
+use quell_ir::logic::{Category, Join, JoinKey, Sequence, Step};
 use quell_ir::schema::FieldType;
-use quell_ir::{Code, Diagnostic, EventFilter, FieldRef, Logic, Query, Schema, Span};
+use quell_ir::{Case, Code, Diagnostic, EventFilter, FieldRef, Logic, Query, Schema, Span};
 use std::sync::Arc;
 use std::time::Duration;
 use types::Type;
@@ -101,6 +103,7 @@ pub fn lower(
         aliases: Vec::new(),
         step: None,
         scopes: Vec::new(),
+        piped: None,
     };
     let query = lowerer.query(ast);
     let mut findings = lowerer.findings;
@@ -118,9 +121,11 @@ struct Lowerer<'s> {
     step: Option<usize>,
     /// The `_arraysearch` calls around the place that is lowered, innermost last.
     scopes: Vec<ElementScope>,
+    /// What the pipe reads that is lowered.
+    piped: Option<pipes::Piped>,
 }
 
-/// One `_arraysearch`.
+/// One `_arraysearch`, or `arraySearch` or `arrayCount` of the Endgame dialect.
 struct ElementScope {
     variable: Box<str>,
     array: Arc<str>,
@@ -128,13 +133,6 @@ struct ElementScope {
 
 impl Lowerer<'_> {
     fn query(&mut self, ast: &ast::Query) -> Query {
-        if self.options.dialect == Dialect::Endgame {
-            let finding =
-                Diagnostic::new(Code::ENDGAME_QUERY, "queries of the endgame dialect do not run yet");
-            self.report(
-                finding.at(ast.span).help("write the query in the elasticsearch or endpoint dialect"),
-            );
-        }
         let logic = match &ast.body {
             ast::Body::Event(filter) => Logic::Event(self.filter(filter)),
             ast::Body::Sequence(sequence) => {
@@ -142,13 +140,17 @@ impl Lowerer<'_> {
                 let (steps, until) = self.split_until(steps, sequence.until.is_some());
                 let maxspan =
                     sequence.maxspan.as_ref().map(|maxspan| Duration::from_millis(maxspan.milliseconds()));
-                Logic::Sequence(Sequence { maxspan, steps, until })
+                let until_first = self.options.dialect == Dialect::Endgame;
+                Logic::Sequence(Sequence { maxspan, steps, until, until_first })
             }
             ast::Body::Sample(sample) => Logic::Sample(self.steps(&sample.by, &sample.steps, None)),
-            // Endgame alone has it, and was refused above.
-            ast::Body::Join(join) => Logic::Sample(self.steps(&join.by, &join.steps, None)),
+            ast::Body::Join(join) => {
+                let steps = self.steps(&join.by, &join.steps, join.until.as_deref());
+                let (steps, until) = self.split_until(steps, join.until.is_some());
+                Logic::Join(Join { steps, until })
+            }
         };
-        Query { logic, pipes: ast.pipes.iter().filter_map(|pipe| self.pipe(pipe)).collect() }
+        Query { logic, pipes: self.pipes(&ast.body, &ast.pipes) }
     }
 
     /// The steps in order, `until` behind them.
@@ -174,6 +176,7 @@ impl Lowerer<'_> {
                 runs: step.runs.as_ref().map_or(1, |runs| runs.count),
                 missing: step.missing,
                 alias: alias(step),
+                fork: step.fork.as_ref().is_some_and(|fork| fork.value),
             });
         }
         self.step = None;
@@ -187,10 +190,17 @@ impl Lowerer<'_> {
     }
 
     fn join_key(&mut self, key: &ast::Expr) -> Option<(JoinKey, (Type, Span))> {
-        let field = key.unwrapped().as_field()?; // the parser has refused anything else
+        let endgame = self.options.dialect == Dialect::Endgame;
+        let field = if endgame {
+            self.endgame_key(key)?
+        } else {
+            key.unwrapped().as_field()? // the parser has refused anything else
+        };
         let resolved = self.field(field);
-        let optional = field.mark == ast::FieldMark::Optional;
-        Some((JoinKey { field: resolved.field, optional }, (resolved.kind, key.span)))
+        // In the Endgame dialect null is a value to join on.
+        let optional = endgame || field.mark == ast::FieldMark::Optional;
+        let case = if endgame { Case::Folded } else { Case::Sensitive };
+        Some((JoinKey { field: resolved.field, optional, case }, (resolved.kind, key.span)))
     }
 
     fn check_key_types(&mut self, steps: &[Vec<(Type, Span)>]) {
@@ -226,18 +236,12 @@ impl Lowerer<'_> {
             let kind = self.options.schema.field(path).map_or(FieldType::Keyword, |info| info.kind);
             Category { field: FieldRef::event(path, kind), value: Arc::from(&**name) }
         });
-        let condition = self.condition(&filter.condition).condition();
+        let condition = if self.options.dialect == Dialect::Endgame {
+            self.decided(&filter.condition, true)
+        } else {
+            self.condition(&filter.condition).condition()
+        };
         EventFilter { category, condition, span: filter.span }
-    }
-
-    fn pipe(&self, pipe: &ast::Pipe) -> Option<Pipe> {
-        // The parser has refused all others, outside the Endgame dialect.
-        let count = pipe.count()?;
-        match &*pipe.name.text {
-            "head" => Some(Pipe::Head(count)),
-            "tail" => Some(Pipe::Tail(count)),
-            _ => None,
-        }
     }
 
     fn report(&mut self, finding: Diagnostic) {

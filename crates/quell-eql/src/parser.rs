@@ -114,7 +114,15 @@ impl Parser<'_> {
         let name = match self.kind() {
             TokenKind::Keyword(Keyword::Any) => None,
             TokenKind::Word => Some(text.into()),
-            TokenKind::Text | TokenKind::RawText => Some(lexer::decode_text(text).into()),
+            TokenKind::Text | TokenKind::RawText => {
+                let name = lexer::decode_text(text);
+                self.refuse_in_endgame(
+                    "an event category in quotes",
+                    span,
+                    &format!("write `{name} where …`"),
+                );
+                Some(name.into())
+            }
             TokenKind::QuotedWord => {
                 let name = lexer::unquote_word(text);
                 let help = format!("write it in double quotes: `\"{name}\" where …`");
@@ -169,7 +177,9 @@ impl Parser<'_> {
         let mut by = self.keys()?;
         let maxspan =
             if self.kind() == TokenKind::Keyword(Keyword::With) { Some(self.with_maxspan()?) } else { None };
-        if maxspan.is_some() && self.kind() == TokenKind::Keyword(Keyword::By) {
+        if by.is_empty() && self.dialect() == Dialect::Endgame {
+            by = self.keys()?;
+        } else if maxspan.is_some() && self.kind() == TokenKind::Keyword(Keyword::By) {
             let span = self.span();
             let late = self.keys()?;
             let whole = span.to(self.previous_span());
@@ -185,6 +195,7 @@ impl Parser<'_> {
 
     fn sample(&mut self) -> Found<Sample> {
         let start = self.span();
+        self.refuse_in_endgame("`sample`", start, "use `join`");
         self.advance();
         let by = self.keys()?;
         if self.kind() == TokenKind::Keyword(Keyword::With) {
@@ -245,7 +256,7 @@ impl Parser<'_> {
                 );
             }
             keys.push(key);
-            if !self.eat_sign(Sign::Comma) {
+            if !self.eat_sign(Sign::Comma) || self.is_after_last(TokenKind::Sign(Sign::StepOpen)) {
                 return Ok(keys);
             }
         }
@@ -345,9 +356,15 @@ impl Parser<'_> {
     fn step(&mut self) -> Found<Step> {
         let open = self.span();
         let missing = self.kind() == TokenKind::Sign(Sign::MissingOpen);
+        if missing {
+            self.refuse_in_endgame("a missing event", open, "remove the `!`");
+        }
         self.advance();
         let filter = self.filter()?;
         let close = self.expect_close(Sign::StepClose, open, "`and`, `or` or `]`")?;
+        // The Endgame dialect has it in front of the keys.
+        let early = self.dialect() == Dialect::Endgame && self.is_word("fork");
+        let mut fork = if early { Some(self.fork()?) } else { None };
         let mut by = self.keys()?;
         let runs = if self.kind() == TokenKind::Keyword(Keyword::With) { self.with_runs()? } else { None };
         if runs.is_some() && self.kind() == TokenKind::Keyword(Keyword::By) {
@@ -360,7 +377,14 @@ impl Parser<'_> {
             self.report(finding.at(whole).help(help));
         }
         let alias = if self.is_word("as") { Some(self.alias()?) } else { None };
-        let fork = if self.is_word("fork") { Some(self.fork()?) } else { None };
+        if !early && self.is_word("fork") {
+            let late = self.fork()?;
+            if self.dialect() == Dialect::Endgame {
+                let finding = Diagnostic::new(Code::CLAUSE_ORDER, "`fork` stands before `by`, not behind it");
+                self.report(finding.at(late.span).help("write `[…] fork by …`"));
+            }
+            fork = Some(late);
+        }
         Ok(Step { missing, filter, by, runs, alias, fork, span: open.to(self.previous_span()), close })
     }
 
@@ -377,6 +401,7 @@ impl Parser<'_> {
             return Err(finding);
         }
         self.advance();
+        self.refuse_in_endgame("`with runs`", start.to(self.previous_span()), "write the step several times");
         self.expect_assignment()?;
         let sign = self.eat_sign(Sign::Minus);
         let number = self.text();
@@ -415,6 +440,32 @@ impl Parser<'_> {
         Ok(name)
     }
 
+    /// Reports what the Endgame dialect does not have.
+    pub(in crate::parser) fn refuse_in_endgame(&mut self, what: &str, span: Span, help: &str) {
+        if self.dialect() == Dialect::Endgame {
+            let message = format!("the endgame dialect does not have {what}");
+            self.report(Diagnostic::new(Code::NOT_IN_ENDGAME, message).at(span).help(help));
+        }
+    }
+
+    /// Whether a comma was the one behind the last member, which the Endgame dialect allows.
+    pub(in crate::parser) fn is_after_last(&self, closing: TokenKind) -> bool {
+        self.dialect() == Dialect::Endgame && (self.kind() == closing || self.kind() == TokenKind::End)
+    }
+
+    fn is_further_atom(&self) -> bool {
+        self.dialect() == Dialect::Endgame
+            && matches!(
+                self.kind(),
+                TokenKind::Word
+                    | TokenKind::QuotedWord
+                    | TokenKind::Integer
+                    | TokenKind::Decimal
+                    | TokenKind::Text
+                    | TokenKind::RawText
+            )
+    }
+
     /// `fork`, `fork=true`, `fork=false`
     fn fork(&mut self) -> Found<Fork> {
         let start = self.span();
@@ -449,7 +500,10 @@ impl Parser<'_> {
         if !matches!(self.kind(), TokenKind::Sign(Sign::Bar) | TokenKind::End) {
             loop {
                 arguments.push(self.condition()?);
-                if !self.eat_sign(Sign::Comma) {
+                // The Endgame dialect has them with blanks between too.
+                if !self.eat_sign(Sign::Comma) && !self.is_further_atom()
+                    || self.is_after_last(TokenKind::Sign(Sign::Bar))
+                {
                     break;
                 }
             }

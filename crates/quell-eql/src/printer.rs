@@ -153,6 +153,10 @@ impl<'t> Printer<'t> {
         self.filter(&step.filter);
         self.layout.closing_line(Breaks::ForComment);
         self.layout.put_at("]", step.close.start);
+        if let Some(fork) = &step.fork {
+            self.layout.put(" ");
+            self.layout.put_at(if fork.value { "fork" } else { "fork=false" }, fork.span.start);
+        }
         self.layout.indent();
         self.keys(&step.by);
         self.layout.dedent();
@@ -163,10 +167,6 @@ impl<'t> Printer<'t> {
         if let Some(alias) = &step.alias {
             self.layout.put(" as ");
             self.layout.put_at(&*alias.text, alias.span.start);
-        }
-        if let Some(fork) = &step.fork {
-            self.layout.put(" ");
-            self.layout.put_at(if fork.value { "fork" } else { "fork=false" }, fork.span.start);
         }
         self.layout.close();
     }
@@ -261,13 +261,13 @@ impl<'t> Printer<'t> {
                 } else {
                     (Binding::Sum, Binding::Product)
                 };
-                self.operand(left, first);
+                self.part(left, first);
                 self.infix(op.as_str());
-                self.operand(right, second);
+                self.part(right, second);
             }
             ExprKind::Sign { negative, operand } => {
                 self.layout.put_at(if *negative { "-" } else { "+" }, expr.span.start);
-                self.operand(operand, Binding::Sign);
+                self.part(operand, Binding::Sign);
             }
             ExprKind::In { operand, negated, folded, list, list_span } => {
                 self.operand(operand, Binding::Primary);
@@ -299,6 +299,15 @@ impl<'t> Printer<'t> {
                 self.closing("]", expr.span);
                 self.layout.close();
             }
+        }
+    }
+
+    /// An operand of arithmetic: a list test stands in parentheses, since it binds looser in the Endgame dialect.
+    fn part(&mut self, expr: &'t Expr, least: Binding) {
+        if let ExprKind::In { .. } = expr.kind {
+            self.parenthesised(expr, None);
+        } else {
+            self.operand(expr, least);
         }
     }
 

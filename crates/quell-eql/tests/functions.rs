@@ -8,9 +8,9 @@
 )]
 
 use bumpalo::Bump;
-use quell_eql::{Options, ast, compile, parse_condition};
+use quell_eql::{Dialect, Options, ast, compile, parse_condition};
 use quell_ir::eval::{self, Fields};
-use quell_ir::function::FUNCTIONS;
+use quell_ir::function::{ENDGAME_FUNCTIONS, FUNCTIONS, Function};
 use quell_ir::schema::NoSchema;
 use quell_ir::{Datum, FieldRef, Logic, Value};
 
@@ -41,10 +41,10 @@ fn tests_of(call: &str, result: &str) -> Vec<(String, bool)> {
     }
 }
 
-fn holds(condition: &str, fields: &dyn for<'a> Fields<'a>) -> bool {
+fn holds(condition: &str, fields: &dyn for<'a> Fields<'a>, dialect: Dialect) -> bool {
     let query = format!("any where {condition}");
-    let compiled =
-        compile(&query, &Options::new(&NoSchema)).unwrap_or_else(|found| panic!("{query}: {found:?}"));
+    let compiled = compile(&query, &Options { dialect, ..Options::new(&NoSchema) })
+        .unwrap_or_else(|found| panic!("{query}: {found:?}"));
     let Logic::Event(filter) = compiled.query.logic else { panic!("{query}") };
     let arena = Bump::new();
     let outcome = eval::condition(&filter.condition, fields, &arena);
@@ -54,14 +54,25 @@ fn holds(condition: &str, fields: &dyn for<'a> Fields<'a>) -> bool {
 
 #[test]
 fn every_example_gives_its_result_folded_and_evaluated() {
+    let count = examples_give_their_results(FUNCTIONS, Dialect::Elasticsearch);
+    assert!(count > 90, "{count} examples");
+    let of_endgame: Vec<&Function> = (ENDGAME_FUNCTIONS.iter().copied())
+        .filter(|function| function.spoken == quell_ir::function::Spoken::Endgame)
+        .collect();
+    let count = examples_give_their_results(&of_endgame, Dialect::Endgame);
+    assert!(count > 70, "{count} examples");
+}
+
+fn examples_give_their_results(functions: &[&Function], dialect: Dialect) -> usize {
+    let holds = |condition: &str, fields: &Arguments| holds(condition, fields, dialect);
     let mut count = 0;
-    for function in FUNCTIONS {
+    for function in functions {
         for example in function.examples {
             for (condition, expected) in tests_of(example.call, example.result) {
                 assert_eq!(holds(&condition, &Arguments(Vec::new())), expected, "{condition}");
             }
             // The same with fields for the arguments that may be fields.
-            let call = parse_condition(example.call, quell_eql::Dialect::Elasticsearch).unwrap();
+            let call = parse_condition(example.call, dialect).unwrap();
             let ast::ExprKind::Call(tree) = &call.kind else { panic!("{} is no call", example.call) };
             assert_eq!(&*tree.name.text, function.name, "an example of another function");
             let mut fields = Vec::new();
@@ -92,5 +103,5 @@ fn every_example_gives_its_result_folded_and_evaluated() {
             count += 1;
         }
     }
-    assert!(count > 90, "{count} examples");
+    count
 }

@@ -10,7 +10,7 @@
 use quell_eql::{Dialect, Options, compile, limits, lower, parse};
 use quell_ir::diagnostic::near_names;
 use quell_ir::expr::Expr;
-use quell_ir::logic::{Logic, Pipe};
+use quell_ir::logic::{Join, Logic, Pipe, Sharding};
 use quell_ir::schema::NoSchema;
 use quell_ir::{
     Case, Code, Condition, Diagnostic, FieldInfo, FieldRef, FieldType, Predicate, Schema, Scope, Severity,
@@ -186,6 +186,18 @@ fn show_expr(expr: &Expr) -> String {
         Expr::And(parts) => format!("and({})", list(parts)),
         Expr::Or(parts) => format!("or({})", list(parts)),
         Expr::Not(inner) => format!("not({})", show_expr(inner)),
+        Expr::Whole(field) => name(field),
+        Expr::Element(field, at) => format!("{}[{at}]", name(field)),
+        Expr::Length { field, list } => {
+            format!("length{}({})", if *list { " of list" } else { "" }, name(field))
+        }
+        Expr::Contains { field, values } => format!("{} contains {}", name(field), list(values)),
+        Expr::Count { field, condition } => format!("count({}: {})", name(field), show(condition)),
+        Expr::Same(op, left, right) => format!("{} {}~ {}", show_expr(left), op.as_str(), show_expr(right)),
+        Expr::SameAsOne { operand, values } => {
+            format!("{} in~ {}", show_expr(operand), values.iter().map(value).collect::<Vec<_>>().join("|"))
+        }
+        Expr::Text(inner) => show_expr(inner),
     }
 }
 
@@ -694,17 +706,142 @@ fn the_endpoint_dialect_has_refusals_of_its_own() {
         assert_eq!(found[0].span.unwrap().text(source), place, "{source}");
         assert!(found[0].message.contains(message), "{source}: {}", found[0].message);
     }
-    let found = findings(
-        "process where process_name == \"*.exe\"",
-        &Options { dialect: Dialect::Endgame, ..Options::new(&NoSchema) },
+}
+
+fn endgame(schema: &dyn Schema) -> Options<'_> {
+    Options { dialect: Dialect::Endgame, ..Options::new(schema) }
+}
+
+/// What a condition becomes that is wanted true, and `not` of it.
+#[test]
+fn leaves_of_the_endgame_dialect_are_plain_where_types_are_known() {
+    let cases = [
+        (r#"k == "CMD.exe""#, "keyword~(k: cmd.exe)", "and(exists(k) not(keyword~(k: cmd.exe)))"),
+        (r#"k != "a""#, "and(exists(k) not(keyword~(k: a)))", "keyword~(k: a)"),
+        (r#"k in ("B", "a", "b")"#, "keyword~(k: a|b)", "and(exists(k) not(keyword~(k: a|b)))"),
+        (r#"k == "a*?""#, "wildcard~(k: a*?)", "and(exists(k) not(wildcard~(k: a*?)))"),
+        ("n > 4", "number(n > 4)", "number(n <= 4)"),
+        ("n == 4", "number(n == 4)", "or(number(n < 4) number(n > 4))"),
+        ("b", "boolean(b: true)", "boolean(b: false)"),
+        ("b == false", "boolean(b: false)", "boolean(b: true)"),
+        ("k == null", "not(exists(k))", "exists(k)"),
+        (r#"ip == "10.0.0.1""#, "ip(ip: 10.0.0.1/32)", "and(exists(ip) not(ip(ip: 10.0.0.1/32)))"),
+        (r#"startsWith(k, "a")"#, "wildcard~(k: a*)", "and(exists(k) not(wildcard~(k: a*)))"),
+        (r#"stringContains(k, "a")"#, "wildcard~(k: *a*)", "not(wildcard~(k: *a*))"),
+        (r#"arrayContains(k, "a", "B")"#, "keyword~(k: a|b)", "and(exists(k) not(keyword~(k: a|b)))"),
+        (r#"k < "a""#, "expr(k <~ 'a')", "expr(not(k <~ 'a'))"),
+        ("k == k2", "expr(k ==~ k2)", "expr(not(k ==~ k2))"),
+        ("n / 2 == 1", "expr(divide~(n, 2) ==~ 1)", "expr(not(divide~(n, 2) ==~ 1))"),
+        (r#"k == number("x") or b"#, "boolean(b: true)", "false"),
+        (
+            "not (b and not n > 4)",
+            "or(boolean(b: false) number(n > 4))",
+            "and(boolean(b: true) number(n <= 4))",
+        ),
+        ("safe(n > 4) == false", "number(n <= 4)", "number(n > 4)"),
+        (
+            r#"arraySearch(stack, x, x.symbol == "A")"#,
+            "object(stack: and(keyword~(element0.symbol: a) expr(element0.symbol ==~ 'A')))",
+            "not(object(stack: and(keyword~(element0.symbol: a) expr(element0.symbol ==~ 'A'))))",
+        ),
+    ];
+    for (source, yes, no) in cases {
+        assert_eq!(show(&condition(source, &endgame(&Small))), yes, "{source}");
+        assert_eq!(show(&condition(&format!("not ({source})"), &endgame(&Small))), no, "not {source}");
+    }
+}
+
+/// Where no schema says that a field is single, the plain predicate stands in front of the exact test.
+#[test]
+fn leaves_of_the_endgame_dialect_are_exact_where_types_are_unknown() {
+    let cases = [
+        (r#"x == "A""#, "and(keyword~(x: a) expr(x ==~ 'A'))", "and(exists(x) expr(not(x ==~ 'A')))"),
+        ("x > 4", "and(dynamic(x > 4) expr(x >~ 4))", "and(exists(x) expr(not(x >~ 4)))"),
+        (r#"x == "a*""#, "and(wildcard~(x: a*) expr(x like a*))", "and(exists(x) expr(not(x like a*)))"),
+        ("x[1] == 4", "expr(x[1] ==~ 4)", "expr(not(x[1] ==~ 4))"),
+        ("length(x) > 1", "expr(length(x) >~ 1)", "expr(not(length(x) >~ 1))"),
+        (
+            r#"match(x, "a.b")"#,
+            "and(regex~(x: a.b) expr(x regex a.b))",
+            "and(exists(x) expr(not(x regex a.b)))",
+        ),
+        (
+            r#"stringContains(x, "a")"#,
+            "and(wildcard~(x: *a*) expr(stringContains~(x, 'a')))",
+            "expr(not(stringContains~(x, 'a')))",
+        ),
+        (
+            "arrayCount(x, e, e > 1) == 2",
+            "expr(count(x: and(dynamic(element0. > 1) expr(element0. >~ 1))) ==~ 2)",
+            "expr(not(count(x: and(dynamic(element0. > 1) expr(element0. >~ 1))) ==~ 2))",
+        ),
+    ];
+    for (source, yes, no) in cases {
+        assert_eq!(show(&condition(source, &endgame(&NoSchema))), yes, "{source}");
+        assert_eq!(show(&condition(&format!("not ({source})"), &endgame(&NoSchema))), no, "not {source}");
+    }
+}
+
+#[test]
+fn what_the_endgame_dialect_joins_and_pipes() {
+    let query = |source: &str| compile(source, &endgame(&NoSchema)).unwrap().query;
+    let sequence = query(
+        "sequence by a with maxspan=2s [p where b] by c [q where d] fork by c [q where d] fork=false by c until [r where e] by c",
     );
-    assert_eq!(found[0].code.as_str(), "E0221");
+    let Logic::Sequence(sequence) = sequence.logic else { panic!() };
+    assert!(sequence.until_first && sequence.until.is_some());
+    assert_eq!(sequence.steps.iter().map(|step| step.fork).collect::<Vec<_>>(), [false, true, false]);
+    let keys: Vec<_> =
+        sequence.steps[1].by.iter().map(|key| (&*key.field.path, key.optional, key.case)).collect();
+    assert_eq!(keys, [("a", true, Case::Folded), ("c", true, Case::Folded)]);
+    let join = query("join by a [p where b] [q where d] until [r where e]");
+    let Logic::Join(Join { steps, until }) = &join.logic else { panic!() };
+    assert!(steps.len() == 2 && until.is_some());
+    assert_eq!(join.sharding(), Sharding::SingleLane);
+    let piped = query(
+        "join by a [p where b] [q where d] | filter events[1].x == 'A' and events[0].y == y | sort x, length(y) | unique x | unique_count z | count events[1].w | filter count > 2 | head",
+    );
+    let step = |path: &str| {
+        Expr::Whole(FieldRef { scope: Scope::Step(1), path: path.into(), kind: FieldType::Unknown })
+    };
+    let first = |path: &str| Expr::Whole(FieldRef::event(path, FieldType::Unknown));
+    let [filter, sort, unique, unique_count, count, of_count, head] = piped.pipes.as_slice() else {
+        panic!()
+    };
+    let Pipe::Filter(filter) = filter else { panic!() };
+    assert_eq!(show(filter), "and(keyword~(step1.x: a) expr(step1.x ==~ 'A') expr(y ==~ y))");
+    let Pipe::Sort(keys) = sort else { panic!() };
+    assert_eq!(keys.len(), 2);
+    assert_eq!(*unique, Pipe::Unique(vec![first("x")]));
+    assert_eq!(*unique_count, Pipe::UniqueCount(vec![first("z")]));
+    assert_eq!(*count, Pipe::Count(vec![step("w")]));
+    let Pipe::Filter(of_count) = of_count else { panic!() };
+    assert_eq!(show(of_count), "and(dynamic(count > 2) expr(count >~ 2))");
+    assert_eq!(*head, Pipe::Head(50));
+    let fields = piped.fields();
+    assert!(
+        ["x", "y", "z", "w"].iter().all(|name| fields.iter().any(|field| **field == **name)),
+        "{fields:?}"
+    );
+    let lineage =
+        query("process where not (child of [process where b == true] or event of [file where true])");
+    let Logic::Event(filter) = lineage.logic else { panic!() };
+    let shown = show(&filter.condition);
+    assert!(
+        shown.starts_with("and(not(lineage(child process: ") && shown.contains("not(lineage(event file: "),
+        "{shown}"
+    );
 }
 
 /// The example on each code's page brings that code forth.
 #[test]
 fn the_examples_of_the_registry_are_found_with_their_code() {
-    let dialects = [("E0219", Dialect::Endpoint), ("E0220", Dialect::Endpoint), ("E0221", Dialect::Endgame)];
+    let dialects = [
+        ("E0219", Dialect::Endpoint),
+        ("E0220", Dialect::Endpoint),
+        ("E0222", Dialect::Endgame),
+        ("E0223", Dialect::Endgame),
+    ];
     let mut seen = 0;
     for code in Code::all().filter(|code| ["E02", "W02"].iter().any(|area| code.as_str().starts_with(area))) {
         let example = code.explanation().lines().find_map(|line| line.strip_prefix("    "));
@@ -715,7 +852,7 @@ fn the_examples_of_the_registry_are_found_with_their_code() {
         assert!(found.iter().any(|finding| finding.code == code), "{code} {example}: {found:#?}");
         seen += 1;
     }
-    assert_eq!(seen, 21);
+    assert_eq!(seen, 22);
 }
 
 #[test]

@@ -298,7 +298,9 @@ fn the_endgame_dialect_adds() {
             ("a = 'x' and b = ?'C:\\x'", "(and (== a \"x\") (== b \"C:\\\\x\"))"),
             ("a[0].b[12] == 1", "(== a[0].b[12] 1)"),
             ("x:length() == 3", "(== (:length x) 3)"),
-            ("x:f(1):g~(2)", "(:g~ (:f x 1) 2)"),
+            ("x:f(1):g(2,)", "(:g (:f x 1) 2)"),
+            ("a + 1 in (b, 2,) == true", "(== (in (+ a 1) b 2) true)"),
+            ("-a not in (b)", "(not-in (neg a) b)"),
             (
                 "child of [a where b] or event of [a where b]",
                 "(or (child-of (where \"a\" b)) (event-of (where \"a\" b)))",
@@ -313,8 +315,16 @@ fn the_endgame_dialect_adds() {
                 r#"(join (by k) (step (where "a" b)) (step (where "c" d)) (until (step (where "e" f))))"#,
             ),
             (
-                "sequence by f(k) [a where b] fork=false [c where d] fork",
-                r#"(sequence (by (f k)) (step (where "a" b) (fork false)) (step (where "c" d) (fork true)))"#,
+                "sequence by f(k) [a where b] [c where d] fork=false [c where d] fork",
+                r#"(sequence (by (f k)) (step (where "a" b)) (step (where "c" d) (fork false)) (step (where "c" d) (fork true)))"#,
+            ),
+            (
+                "sequence with maxspan=1s by k, [a where b] by c [d where e] fork by f | tail",
+                r#"(sequence (maxspan 1000ms) (by k) (step (where "a" b) (by c)) (step (where "d" e) (by f) (fork true))) (pipe tail)"#,
+            ),
+            (
+                "a where b | unique x y | sort z, | head",
+                r#"(where "a" b) (pipe unique x y) (pipe sort z) (pipe head)"#,
             ),
             (
                 "a where b | unique x, f(y) | count | filter z > 1",

@@ -242,7 +242,44 @@ fn what_the_dialect_lacks() {
             ("a where b = 1", "E0104", "=", "`==`"),
         ],
     );
-    check(Endgame, &[("a where b | uniqe c", "E0150", "uniqe", "did you mean `unique`?")]);
+}
+
+/// What Python's parser of the dialect refuses too.
+#[test]
+fn what_the_endgame_dialect_lacks() {
+    check(
+        Endgame,
+        &[
+            ("a where b | uniqe c", "E0150", "uniqe", "did you mean `unique`?"),
+            (r#"a where b : "x*""#, "E0154", ":", "try `wildcard(b, …)`"),
+            (r#"a where b like "x*""#, "E0154", "like", "wildcard"),
+            (r#"a where b like~ ("x*", "y")"#, "E0154", "like~", "wildcard"),
+            (r#"a where b regex "x.*""#, "E0154", "regex", "try `match(b, …)`"),
+            (r#"a where b regex~ "x.*""#, "E0154", "regex~", "match"),
+            (r#"a where b in~ ("x")"#, "E0154", "in~", "write `in`"),
+            (r#"a where b not in~ ("x")"#, "E0154", "in~", "write `in`"),
+            (r#"a where startsWith~(b, "x")"#, "E0154", "startsWith~", "write `startsWith`"),
+            ("a where ?b == 1", "E0154", "?", "remove the `?`"),
+            (r#"a where b == """x""""#, "E0154", r#""""x""""#, "raw string"),
+            (r#""a" where b"#, "E0154", r#""a""#, "write `a where …`"),
+            ("sequence [a where b] ![a where b]", "E0154", "![", "remove"),
+            ("sequence [a where b] with runs=2 [a where b]", "E0154", "with runs", "several times"),
+            ("sample by k [a where b] [a where b]", "E0154", "sample", "`join`"),
+            ("sequence [a where b] as x [c where d]", "E0144", "as x", "`by`"),
+            ("sequence [a where b] fork [c where d]", "E0143", "fork", "remove it"),
+            ("join by k [a where b] [c where d] fork", "E0143", "fork", "remove it"),
+            ("sequence [a where b]", "E0127", "[a where b]", "add a step"),
+            ("a where $b == 1", "E0145", "$b", "endpoint"),
+            ("b == 1", "E0109", "b ==", "any where"),
+            ("a where b | head 1, 2", "E0152", "| head 1, 2", "| head 10"),
+            ("a where b | tail 0", "E0153", "0", "| tail 10"),
+            ("a where b | head c", "E0153", "c", "| head 10"),
+            ("a where b | sort", "E0152", "| sort", "| sort …"),
+            ("a where b | unique_count", "E0152", "| unique_count", "…"),
+            ("a where b | filter c, d", "E0152", "| filter c, d", "…"),
+            ("a where b | unique 1", "E0153", "1", "name a field"),
+        ],
+    );
 }
 
 #[test]
@@ -265,14 +302,15 @@ fn findings_are_limited_in_number() {
 fn the_examples_of_the_registry_are_refused_with_their_code() {
     // What only a very large query, or only another dialect, brings forth.
     let too_large = ["E0020", "E0110", "E0133"];
-    let endpoint = ["E0147", "E0149"];
+    let dialects = [("E0147", Endpoint), ("E0149", Endpoint), ("E0154", Endgame)];
     let mut seen = BTreeSet::new();
     for code in Code::all().filter(|code| code.as_str() < "E0200" && code.as_str().starts_with('E')) {
         seen.insert(code.as_str());
         if too_large.contains(&code.as_str()) {
             continue;
         }
-        let dialect = if endpoint.contains(&code.as_str()) { Endpoint } else { Elasticsearch };
+        let dialect = dialects.iter().find(|(name, _)| *name == code.as_str());
+        let dialect = dialect.map_or(Elasticsearch, |(_, dialect)| *dialect);
         let example = code.explanation().lines().find_map(|line| line.strip_prefix("    "));
         let example = example.unwrap_or_else(|| panic!("{code} has no example"));
         let findings = refused(example, dialect);

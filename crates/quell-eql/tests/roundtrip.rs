@@ -283,11 +283,88 @@ fn query(spaces: bool, endgame: bool) -> impl Strategy<Value = Query> {
     } else {
         prop_oneof![count("head"), count("tail")].boxed()
     };
-    (body(spaces, endgame), prop::collection::vec(pipe, 0..3)).prop_map(|(body, pipes)| Query {
-        body,
-        pipes,
-        span: at(),
+    (body(spaces, endgame), prop::collection::vec(pipe, 0..3)).prop_map(move |(body, pipes)| {
+        let query = Query { body, pipes, span: at() };
+        if endgame { without_what_endgame_lacks(query) } else { query }
     })
+}
+
+/// The query in the words of the Endgame dialect.
+fn without_what_endgame_lacks(mut query: Query) -> Query {
+    fn literal(literal: &mut Literal) {
+        if let Value::Text(text) = &literal.value {
+            literal.text = quoted(text).into();
+        }
+    }
+    fn expr(e: &mut Expr) {
+        match &mut e.kind {
+            ExprKind::Literal(value) => literal(value),
+            ExprKind::Field(field) => field.mark = FieldMark::Plain,
+            ExprKind::Call(call) => {
+                call.folded = false;
+                call.arguments.iter_mut().for_each(expr);
+            }
+            ExprKind::Paren(inner) | ExprKind::Not(inner) | ExprKind::Sign { operand: inner, .. } => {
+                expr(inner)
+            }
+            ExprKind::And(operands) | ExprKind::Or(operands) => operands.iter_mut().for_each(expr),
+            ExprKind::Compare { left, right, .. } | ExprKind::Arithmetic { left, right, .. } => {
+                expr(left);
+                expr(right);
+            }
+            ExprKind::In { operand, folded, list, .. } => {
+                *folded = false;
+                expr(operand);
+                list.iter_mut().for_each(expr);
+            }
+            ExprKind::Match { operand, .. } => {
+                let mut operand = (**operand).clone();
+                expr(&mut operand);
+                e.kind = ExprKind::Paren(Box::new(operand));
+            }
+            ExprKind::Lineage { filter: inner, .. } => filter(inner),
+        }
+    }
+    fn filter(filter: &mut Filter) {
+        if filter.category.text.starts_with('"') {
+            filter.category.name = Some("odd".into());
+            filter.category.text = "odd".into();
+        }
+        expr(&mut filter.condition);
+    }
+    if let Body::Sample(Sample { by, steps, .. }) = query.body {
+        query.body = Body::Join(Join { by, steps, until: None, span: at() });
+    }
+    let (by, steps, until, forks): (&mut [Expr], &mut [Step], _, _) = match &mut query.body {
+        Body::Event(inner) => {
+            filter(inner);
+            (&mut [], &mut [], None, true)
+        }
+        Body::Sequence(s) => (&mut s.by, &mut s.steps, s.until.as_deref_mut(), true),
+        Body::Join(j) => (&mut j.by, &mut j.steps, j.until.as_deref_mut(), false),
+        Body::Sample(s) => (&mut s.by, &mut s.steps, None, false),
+    };
+    by.iter_mut().for_each(expr);
+    for (place, step) in steps.iter_mut().chain(until).enumerate() {
+        (step.missing, step.runs) = (false, None);
+        step.fork.take_if(|_| place == 0 || !forks);
+        filter(&mut step.filter);
+        step.by.iter_mut().for_each(expr);
+    }
+    for pipe in &mut query.pipes {
+        pipe.arguments.iter_mut().for_each(expr);
+        let counts = matches!(&*pipe.name.text, "head" | "tail");
+        if counts && pipe.count() == Some(0) {
+            pipe.arguments.clear();
+        }
+        if !counts {
+            pipe.arguments.retain(|argument| !matches!(argument.unwrapped().kind, ExprKind::Literal(_)));
+            if pipe.arguments.is_empty() {
+                pipe.name.text = "count".into();
+            }
+        }
+    }
+    query
 }
 
 /// Takes all parentheses out: the printer may have put in those that a tree needs.

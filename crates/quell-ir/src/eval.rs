@@ -7,7 +7,7 @@
 use crate::arithmetic::negate;
 use crate::expr::{CompareOp, Expr};
 use crate::field::FieldRef;
-use crate::function::compare::{compare_data, compare_texts};
+use crate::function::compare::{compare_alike, compare_data, compare_texts};
 use crate::function::{Call, Kind};
 use crate::pattern::{equal_folded, parse_ip};
 use crate::predicate::{Predicate, Relation};
@@ -57,17 +57,25 @@ pub const MAX_SCRATCH: usize = 32 << 20;
 /// Whether an expression holds for some combination of elements.
 pub fn holds<'a>(expr: &'a Expr, fields: &dyn Fields<'a>, arena: &'a Bump) -> Outcome {
     let mut bindings: Vec<'_, Binding<'_>> = Vec::new_in(arena);
-    expr.each_field(&mut |field| {
-        if !bindings.iter().any(|binding| binding.field == field) {
-            bindings.push(Binding {
-                field,
-                values: held(fields.values(field, arena), field.kind, arena),
-                at: 0,
-            });
+    expr.walk(&mut |part| {
+        let (field, moves) = match part {
+            Expr::Field(field) => (field, true),
+            Expr::Whole(field)
+            | Expr::Element(field, _)
+            | Expr::Length { field, .. }
+            | Expr::Contains { field, .. } => (field, false),
+            _ => return,
+        };
+        match bindings.iter_mut().find(|binding| binding.field == field) {
+            Some(binding) => binding.moves |= moves,
+            None => {
+                let values = held(fields.values(field, arena), field.kind, arena);
+                bindings.push(Binding { field, values, at: 0, moves });
+            }
         }
     });
     let before = arena.allocated_bytes();
-    let evaluation = Evaluation { arena, cut: Cell::new(false) };
+    let evaluation = Evaluation { arena, fields: Some(fields), cut: Cell::new(false) };
     for _ in 0..MAX_COMBINATIONS {
         if let Datum::Boolean(true) = evaluation.value(expr, &bindings) {
             return Outcome { holds: true, cut: evaluation.cut.get() };
@@ -86,7 +94,7 @@ pub fn holds<'a>(expr: &'a Expr, fields: &dyn Fields<'a>, arena: &'a Bump) -> Ou
 pub fn constant<'a>(expr: &'a Expr, arena: &'a Bump) -> Option<Datum<'a>> {
     let mut named = false;
     expr.each_field(&mut |_| named = true);
-    let evaluation = Evaluation { arena, cut: Cell::new(false) };
+    let evaluation = Evaluation { arena, fields: None, cut: Cell::new(false) };
     let value = evaluation.value(expr, &[]);
     (!named && !evaluation.cut.get()).then_some(value)
 }
@@ -146,6 +154,8 @@ struct Binding<'a> {
     field: &'a FieldRef,
     values: &'a [Datum<'a>],
     at: usize,
+    /// Whether its elements take turns; else the field is read whole.
+    moves: bool,
 }
 
 /// The values as a mapping of the field's type holds them: what functions and arithmetic see. One that the type cannot
@@ -196,7 +206,7 @@ fn converted<'a>(value: Datum<'a>, kind: FieldType, arena: &'a Bump) -> Datum<'a
 
 /// The next combination, the last field turning fastest; false after the last one.
 fn advance(bindings: &mut [Binding<'_>]) -> bool {
-    for binding in bindings.iter_mut().rev() {
+    for binding in bindings.iter_mut().rev().filter(|binding| binding.moves) {
         binding.at += 1;
         if binding.at < binding.values.len() {
             return true;
@@ -206,12 +216,17 @@ fn advance(bindings: &mut [Binding<'_>]) -> bool {
     false
 }
 
-struct Evaluation<'a> {
+/// What every element satisfies.
+static ANY: Condition = Condition::Constant(true);
+
+struct Evaluation<'a, 'f> {
     arena: &'a Bump,
+    /// What conditions on elements read; none where the expression names no field.
+    fields: Option<&'f dyn Fields<'a>>,
     cut: Cell<bool>,
 }
 
-impl<'a> Evaluation<'a> {
+impl<'a> Evaluation<'a, '_> {
     fn value(&self, expr: &'a Expr, bindings: &[Binding<'a>]) -> Datum<'a> {
         match expr {
             Expr::Constant(value) => value.datum(),
@@ -250,7 +265,61 @@ impl<'a> Evaluation<'a> {
             Expr::And(parts) => self.all(parts, bindings, true),
             Expr::Or(parts) => self.all(parts, bindings, false),
             Expr::Not(inner) => truth(self.value(inner, bindings).to_boolean().map(|b| !b)),
+            Expr::Whole(field) => match values(field, bindings) {
+                [value] => *value,
+                _ => Datum::Null,
+            },
+            Expr::Element(field, at) => {
+                let place = usize::try_from(*at).unwrap_or(usize::MAX);
+                values(field, bindings).get(place).copied().unwrap_or(Datum::Null)
+            }
+            Expr::Length { field, list } => match values(field, bindings) {
+                // Objects are no values, but elements.
+                [] => match self.count(field, &ANY) {
+                    Datum::Integer(0) => Datum::Null,
+                    objects => objects,
+                },
+                [Datum::Text(text)] if !list => count(text.chars().count()),
+                [_] if !list => Datum::Null,
+                several => count(several.len()),
+            },
+            Expr::Contains { field, values: wanted } => {
+                let found = values(field, bindings);
+                if found.is_empty() {
+                    return Datum::Null;
+                }
+                let same = |wanted| found.iter().any(|found| is_same(*found, self.value(wanted, bindings)));
+                Datum::Boolean(wanted.iter().any(same))
+            }
+            Expr::Count { field, condition } => self.count(field, condition),
+            Expr::Same(op, left, right) => {
+                truth(compare_alike(*op, self.value(left, bindings), self.value(right, bindings)))
+            }
+            Expr::SameAsOne { operand, values } => {
+                let found = self.value(operand, bindings);
+                if found.is_null() {
+                    return Datum::Null;
+                }
+                Datum::Boolean(values.iter().any(|value| is_same(found, value.datum())))
+            }
+            Expr::Text(inner) => match self.value(inner, bindings) {
+                text @ Datum::Text(_) => text,
+                _ => Datum::Null,
+            },
         }
+    }
+
+    fn count(&self, field: &FieldRef, inner: &'a Condition) -> Datum<'a> {
+        let mut found = 0_usize;
+        if let Some(fields) = self.fields {
+            fields.any_object(field, &mut |element| {
+                let outcome = condition(inner, element, self.arena);
+                self.cut.set(self.cut.get() || outcome.cut);
+                found += usize::from(outcome.holds);
+                false // so that the next is looked at too
+            });
+        }
+        count(found)
     }
 
     fn texts(&self, operand: &'a Expr, bindings: &[Binding<'a>], test: impl Fn(&str) -> bool) -> Datum<'a> {
@@ -269,6 +338,18 @@ impl<'a> Evaluation<'a> {
         }
         if unknown { Datum::Null } else { Datum::Boolean(unit) }
     }
+}
+
+fn values<'a>(field: &FieldRef, bindings: &[Binding<'a>]) -> &'a [Datum<'a>] {
+    bindings.iter().find(|binding| binding.field == field).map_or(&[], |binding| binding.values)
+}
+
+fn count<'a>(n: usize) -> Datum<'a> {
+    i64::try_from(n).map_or(Datum::Null, Datum::Integer)
+}
+
+fn is_same(a: Datum<'_>, b: Datum<'_>) -> bool {
+    compare_alike(CompareOp::Equal, a, b) == Some(true)
 }
 
 fn truth<'a>(answer: Option<bool>) -> Datum<'a> {

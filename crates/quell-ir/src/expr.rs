@@ -1,8 +1,10 @@
 //! Expressions inside a leaf, where logic is three-valued: null in, null out.
 //!
 //! A leaf that no plainer predicate covers is an expression. It is evaluated for each combination of one element of
-//! each field that it names (an absent field contributes null), and holds if some combination gives true.
+//! each field that it names (an absent field contributes null), and holds if some combination gives true. In the Endgame
+//! dialect arrays are values: there fields are read whole, and nothing is combined.
 
+use crate::condition::Condition;
 use crate::field::FieldRef;
 use crate::function::Function;
 use crate::pattern::{Regex, Wildcard};
@@ -65,6 +67,45 @@ pub enum Expr {
     Or(Vec<Expr>),
     /// Three-valued `not`.
     Not(Box<Expr>),
+    /// A field as one value (Endgame dialect, whose arrays are values): null where it is absent or has several.
+    Whole(FieldRef),
+    /// `x[2]` (Endgame dialect): the element at this place, counted from 0; null where there is none.
+    Element(FieldRef, u64),
+    /// `length(x)` of a field (Endgame dialect): of several values their number, of one text its characters, else null.
+    Length {
+        /// The field.
+        field: FieldRef,
+        /// Whether a single value counts as a list of one.
+        list: bool,
+    },
+    /// `arrayContains(x, ...)` (Endgame dialect): an element of `x` is the same as one of the values; null where `x` is
+    /// absent.
+    Contains {
+        /// The array.
+        field: FieldRef,
+        /// What is looked for.
+        values: Vec<Expr>,
+    },
+    /// `arrayCount(x, e, ...)` (Endgame dialect): how many elements satisfy the condition; inside, fields have
+    /// [`crate::Scope::Element`].
+    Count {
+        /// The array.
+        field: FieldRef,
+        /// What an element must satisfy.
+        condition: Box<Condition>,
+    },
+    /// A comparison as the Endgame dialect makes it: texts without case, numbers by value, booleans; null if a side is
+    /// null or the two are not of one kind.
+    Same(CompareOp, Box<Expr>, Box<Expr>),
+    /// Membership by [`Expr::Same`]: null if the operand is null, false if no member is the same.
+    SameAsOne {
+        /// What is looked for.
+        operand: Box<Expr>,
+        /// The constants, none of them null.
+        values: Vec<Value>,
+    },
+    /// The value where it is a text, else null.
+    Text(Box<Expr>),
 }
 
 /// A comparison operator.
@@ -154,26 +195,52 @@ impl ArithmeticOp {
 }
 
 impl Expr {
-    /// Calls `visit` on every field, left to right.
-    pub fn each_field<'e>(&'e self, visit: &mut dyn FnMut(&'e FieldRef)) {
+    /// Calls `visit` on this expression and on those within it, left to right; not on those of a condition on elements.
+    pub fn walk<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
+        visit(self);
         match self {
-            Expr::Constant(_) => {}
-            Expr::Field(field) => visit(field),
-            Expr::Call { arguments: parts, .. } | Expr::And(parts) | Expr::Or(parts) => {
+            Expr::Constant(_)
+            | Expr::Field(_)
+            | Expr::Whole(_)
+            | Expr::Element(..)
+            | Expr::Length { .. }
+            | Expr::Count { .. } => {}
+            Expr::Call { arguments: parts, .. }
+            | Expr::And(parts)
+            | Expr::Or(parts)
+            | Expr::Contains { values: parts, .. } => {
                 for part in parts {
-                    part.each_field(visit);
+                    part.walk(visit);
                 }
             }
-            Expr::Arithmetic(_, left, right) | Expr::Compare(_, left, right) => {
-                left.each_field(visit);
-                right.each_field(visit);
+            Expr::Arithmetic(_, left, right) | Expr::Compare(_, left, right) | Expr::Same(_, left, right) => {
+                left.walk(visit);
+                right.walk(visit);
             }
             Expr::Negative(inner)
             | Expr::IsNull(inner)
             | Expr::Not(inner)
+            | Expr::Text(inner)
             | Expr::In { operand: inner, .. }
             | Expr::Like { operand: inner, .. }
-            | Expr::Regex { operand: inner, .. } => inner.each_field(visit),
+            | Expr::Regex { operand: inner, .. }
+            | Expr::SameAsOne { operand: inner, .. } => inner.walk(visit),
         }
+    }
+
+    /// Calls `visit` on every field, left to right, those of conditions on elements included.
+    pub fn each_field<'e>(&'e self, visit: &mut dyn FnMut(&'e FieldRef)) {
+        self.walk(&mut |expr| match expr {
+            Expr::Field(field)
+            | Expr::Whole(field)
+            | Expr::Element(field, _)
+            | Expr::Length { field, .. }
+            | Expr::Contains { field, .. } => visit(field),
+            Expr::Count { field, condition } => {
+                visit(field);
+                condition.each_leaf(&mut |leaf| leaf.predicate.each_field(visit));
+            }
+            _ => {}
+        });
     }
 }

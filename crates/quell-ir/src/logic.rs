@@ -1,8 +1,10 @@
 //! What a query does with the events that its conditions select.
 
 use crate::condition::Condition;
+use crate::expr::Expr;
 use crate::field::{FieldRef, Scope};
 use crate::span::Span;
+use crate::value::Case;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,9 @@ impl Query {
                 });
             });
         }
+        for pipe in &self.pipes {
+            pipe.each_field(&mut |field| _ = paths.insert(Arc::clone(&field.path)));
+        }
         paths.into_iter().collect()
     }
 
@@ -52,8 +57,11 @@ impl Query {
         let Some((first, others)) = steps.split_first() else { return Sharding::SingleLane };
         let common = |(place, key): (usize, &JoinKey)| {
             let path = &key.field.path;
-            let same = |by: &&[JoinKey]| by.get(place).is_some_and(|other| other.field.path == *path);
-            others.iter().all(same).then(|| Arc::clone(path))
+            // A key that ignores case has many spellings of one value.
+            let same = |by: &&[JoinKey]| {
+                by.get(place).is_some_and(|other| other.field.path == *path && other.case == Case::Sensitive)
+            };
+            (same(first) && others.iter().all(same)).then(|| Arc::clone(path))
         };
         let fields: Vec<Arc<str>> = first.iter().enumerate().filter_map(common).collect();
         if fields.is_empty() { Sharding::SingleLane } else { Sharding::Fields(fields) }
@@ -68,6 +76,9 @@ impl Query {
                 steps.iter().chain(until).map(|step| (&step.filter, &*step.by)).collect()
             }
             Logic::Sample(steps) => steps.iter().map(|step| (&step.filter, &*step.by)).collect(),
+            Logic::Join(Join { steps, until }) => {
+                steps.iter().chain(until).map(|step| (&step.filter, &*step.by)).collect()
+            }
         }
     }
 }
@@ -92,6 +103,8 @@ pub enum Logic {
     Sequence(Sequence),
     /// Events with a key in common, in any order.
     Sample(Vec<Step>),
+    /// The same with events told apart by their steps (Endgame dialect).
+    Join(Join),
 }
 
 /// Which events take part: a category and a condition.
@@ -138,6 +151,18 @@ pub struct Sequence {
     pub steps: Vec<Step>,
     /// What ends pending sequences of its key.
     pub until: Option<Step>,
+    /// Whether an event of `until` ends them before it is tried on the steps (Endgame dialect).
+    pub until_first: bool,
+}
+
+/// Steps in any order (Endgame dialect): the first event of each step is kept for each key; when all steps have one, they
+/// are the result, and the key starts anew. Source: the Python implementation of EQL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Join {
+    /// The steps, two at least.
+    pub steps: Vec<Step>,
+    /// What drops the events that were kept for its key.
+    pub until: Option<Step>,
 }
 
 /// One step of a sequence or sample.
@@ -153,6 +178,8 @@ pub struct Step {
     pub missing: bool,
     /// What later steps call its event (`as event0`).
     pub alias: Option<Arc<str>>,
+    /// `fork` (Endgame dialect): the pending sequence is copied and not moved, so that it can go on with later events too.
+    pub fork: bool,
 }
 
 /// A join key.
@@ -162,31 +189,71 @@ pub struct JoinKey {
     pub field: FieldRef,
     /// `?field`: an absent value is a key of its own.
     pub optional: bool,
+    /// Whether texts are one key that differ in case alone (Endgame dialect).
+    pub case: Case,
 }
 
 /// A pipe over ordered results.
+///
+/// All but `head` and `tail` belong to the Endgame dialect. Their expressions read a result's first event by
+/// [`Scope::Event`] and the one at place n by [`Scope::Step`]. Behind `count` and `unique_count` the fields `count`,
+/// `percent`, `key`, `hosts` and `total_hosts` are those that the pipe has made. Source: the Python implementation of EQL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Pipe {
     /// The first n.
     Head(u64),
     /// The last n.
     Tail(u64),
+    /// What satisfies the condition.
+    Filter(Condition),
+    /// In ascending order of the keys, texts without case, stable; null as the empty value of its type.
+    Sort(Vec<Expr>),
+    /// The first result for each key, texts without case.
+    Unique(Vec<Expr>),
+    /// The same, with `count`, `percent` and, where events name a host, `hosts` and `total_hosts` in its first event.
+    UniqueCount(Vec<Expr>),
+    /// One event for each key with `key`, `count`, `percent` and hosts, in ascending order of count and key; without keys
+    /// one event with the `key` "totals" and a `count`.
+    Count(Vec<Expr>),
+}
+
+impl Pipe {
+    /// Calls `visit` on every field of a result's events that it reads.
+    pub fn each_field<'p>(&'p self, visit: &mut dyn FnMut(&'p FieldRef)) {
+        match self {
+            Pipe::Head(_) | Pipe::Tail(_) => {}
+            Pipe::Filter(condition) => condition.each_leaf(&mut |leaf| {
+                leaf.predicate.each_field(&mut |field| {
+                    if !matches!(field.scope, Scope::Element(_)) {
+                        visit(field);
+                    }
+                });
+            }),
+            Pipe::Sort(keys) | Pipe::Unique(keys) | Pipe::UniqueCount(keys) | Pipe::Count(keys) => {
+                keys.iter().for_each(|key| key.each_field(visit));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{EventFilter, JoinKey, Logic, Pipe, Query, Sequence, Sharding, Step};
+    use super::{EventFilter, Join, JoinKey, Logic, Pipe, Query, Sequence, Sharding, Step};
     use crate::condition::Condition;
     use crate::field::FieldRef;
     use crate::schema::FieldType;
     use crate::span::Span;
+    use crate::value::Case;
 
     fn step(by: &[&str]) -> Step {
-        let key =
-            |path: &&str| JoinKey { field: FieldRef::event(*path, FieldType::Keyword), optional: false };
+        let key = |path: &&str| JoinKey {
+            field: FieldRef::event(*path, FieldType::Keyword),
+            optional: false,
+            case: Case::Sensitive,
+        };
         let filter =
             EventFilter { category: None, condition: Condition::Constant(true), span: Span::default() };
-        Step { filter, by: by.iter().map(key).collect(), runs: 1, missing: false, alias: None }
+        Step { filter, by: by.iter().map(key).collect(), runs: 1, missing: false, alias: None, fork: false }
     }
 
     #[test]
@@ -204,11 +271,14 @@ mod tests {
         ];
         for (steps, until, expected) in cases {
             let steps: Vec<Step> = steps.iter().map(|by| step(by)).collect();
-            let sequence = Sequence { maxspan: None, steps: steps.clone(), until: until.map(step) };
+            let sequence =
+                Sequence { maxspan: None, steps: steps.clone(), until: until.map(step), until_first: false };
             let query = |logic, pipes| Query { logic, pipes };
             assert_eq!(query(Logic::Sequence(sequence.clone()), vec![]).sharding(), *expected);
             let piped = query(Logic::Sequence(sequence), vec![Pipe::Head(1)]);
             assert_eq!(piped.sharding(), Sharding::SingleLane);
+            let join = Join { steps: steps.clone(), until: until.map(step) };
+            assert_eq!(query(Logic::Join(join), vec![]).sharding(), *expected);
             if until.is_none() {
                 assert_eq!(query(Logic::Sample(steps), vec![]).sharding(), *expected);
             }

@@ -92,7 +92,7 @@ impl Lowerer<'_> {
         self.report(Diagnostic::new(Code::UNKNOWN_FUNCTION, message).at(name.span).help(help));
     }
 
-    fn check_count(
+    pub(super) fn check_count(
         &mut self,
         function: &Function,
         call: &ast::Call,
@@ -123,7 +123,7 @@ impl Lowerer<'_> {
         false
     }
 
-    fn check_arguments(&mut self, function: &Function, arguments: &[Typed]) -> bool {
+    pub(super) fn check_arguments(&mut self, function: &Function, arguments: &[Typed]) -> bool {
         let mut good = true;
         for (place, argument) in arguments.iter().enumerate() {
             let Some(parameter) = function.parameter(place) else { continue };

@@ -110,7 +110,7 @@ impl Lowerer<'_> {
 }
 
 /// `B == true`, `false != B` and the like, where `B` is a test and no field: `B`, and what it must be.
-fn constant_truth<'e>(
+pub(super) fn constant_truth<'e>(
     op: CompareOp,
     left: &'e ast::Expr,
     right: &'e ast::Expr,

@@ -54,6 +54,7 @@ static REFUSED: quell_ir::function::Function = quell_ir::function::Function {
     name: "",
     meaning: "",
     folds: false,
+    spoken: quell_ir::function::Spoken::Everywhere,
     parameters: &[],
     returns: quell_ir::function::Kind::Any,
     missing: quell_ir::function::Missing::Propagates,
@@ -119,7 +120,7 @@ impl Lowerer<'_> {
         Typed::refused(expr.span)
     }
 
-    fn not_a_value(&mut self, what: &str, span: Span) -> Typed {
+    pub(super) fn not_a_value(&mut self, what: &str, span: Span) -> Typed {
         let message = format!("`{what}` is a condition of its own and no value");
         let finding = Diagnostic::new(Code::NOT_A_VALUE, message).at(span);
         self.report(finding.help("join it with `and`, `or` and `not`"));
@@ -478,7 +479,7 @@ fn inside(literal: &ast::Literal, text: &str, at: usize) -> Option<Span> {
 }
 
 /// Three-valued `not`, with null and constants folded.
-fn negated_test(test: Typed) -> Typed {
+pub(super) fn negated_test(test: Typed) -> Typed {
     let expr = match test.expr {
         Expr::Constant(Value::Boolean(b)) => Expr::Constant(Value::Boolean(!b)),
         Expr::Constant(Value::Null) => Expr::Constant(Value::Null),

@@ -60,6 +60,13 @@ impl Lowerer<'_> {
             let known_as = if rest.is_empty() { array.into() } else { format!("{array}.{rest}").into() };
             return (Scope::Element(u16::try_from(depth).unwrap_or(u16::MAX)), rest.into(), known_as);
         }
+        if self.options.dialect == Dialect::Endgame
+            && let Some(depth) = self.scopes.iter().rev().position(|scope| *scope.variable == *first)
+        {
+            let array = self.scopes.iter().rev().nth(depth).map_or("", |scope| &scope.array);
+            let known_as = if rest.is_empty() { array.into() } else { format!("{array}.{rest}").into() };
+            return (Scope::Element(u16::try_from(depth).unwrap_or(u16::MAX)), rest.into(), known_as);
+        }
         let alias = |alias: &Option<Arc<str>>| alias.as_deref() == Some(first);
         if rest.is_empty() || self.options.dialect != Dialect::Endpoint {
             return (Scope::Event, Arc::clone(&dotted), dotted);
@@ -107,9 +114,9 @@ impl Lowerer<'_> {
         let near = self.options.schema.near(path);
         let optional = format!("write `?{written}` if the field is optional");
         let help = match did_you_mean(&near) {
-            Some(question) if self.options.dialect == Dialect::Endpoint => question,
+            Some(question) if self.options.dialect != Dialect::Elasticsearch => question,
             Some(question) => format!("{question} {optional}"),
-            None if self.options.dialect == Dialect::Endpoint => "correct the name".to_owned(),
+            None if self.options.dialect != Dialect::Elasticsearch => "correct the name".to_owned(),
             None => optional,
         };
         let mut finding = Diagnostic::new(Code::UNKNOWN_FIELD, message)
@@ -134,8 +141,10 @@ impl Lowerer<'_> {
                         .help("search its words with KQL, or use a keyword field"),
                 )
             }
-            // The Endpoint's own rules ask whether an object is there.
-            FieldType::Object | FieldType::Flattened if self.options.dialect == Dialect::Endpoint => None,
+            // The Endpoint's own rules ask whether an object is there; in the Endgame dialect arrays of them are values.
+            FieldType::Object | FieldType::Flattened if self.options.dialect != Dialect::Elasticsearch => {
+                None
+            }
             FieldType::Object | FieldType::Flattened => {
                 let message = format!("`{written}` is an object and has no value of its own");
                 let help = format!("name one of its members: `{path}.…`");

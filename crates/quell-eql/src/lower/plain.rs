@@ -95,7 +95,7 @@ fn constant_text(expr: &Expr) -> Option<&str> {
 }
 
 /// A field against a constant. `None`: no value of the field's type satisfies it (which was reported).
-fn compared(field: FieldRef, op: CompareOp, value: &Value) -> Option<Predicate> {
+pub(super) fn compared(field: FieldRef, op: CompareOp, value: &Value) -> Option<Predicate> {
     let datum = value.datum();
     Some(match field.kind {
         FieldType::Keyword => {
@@ -154,7 +154,7 @@ fn compared(field: FieldRef, op: CompareOp, value: &Value) -> Option<Predicate> 
 }
 
 /// A field against a list: one predicate for all texts, one for all addresses, one for each other value.
-fn one_of(field: &FieldRef, values: &[Value], case: Case) -> Vec<Predicate> {
+pub(super) fn one_of(field: &FieldRef, values: &[Value], case: Case) -> Vec<Predicate> {
     let mut texts: Vec<Arc<str>> = Vec::new();
     let mut blocks: Vec<IpBlock> = Vec::new();
     let mut others: Vec<Predicate> = Vec::new();
@@ -177,7 +177,7 @@ fn one_of(field: &FieldRef, values: &[Value], case: Case) -> Vec<Predicate> {
 }
 
 /// A field against patterns: those without a wildcard are plain values.
-fn like(field: FieldRef, patterns: Vec<Wildcard>, case: Case) -> Vec<Predicate> {
+pub(super) fn like(field: FieldRef, patterns: Vec<Wildcard>, case: Case) -> Vec<Predicate> {
     if patterns.iter().any(Wildcard::is_everything) {
         return vec![Predicate::Exists(field)];
     }
@@ -192,7 +192,7 @@ fn like(field: FieldRef, patterns: Vec<Wildcard>, case: Case) -> Vec<Predicate> 
 }
 
 /// A field against regular expressions: those without an operator are plain values.
-fn regex(field: FieldRef, patterns: Vec<Regex>, case: Case) -> Vec<Predicate> {
+pub(super) fn regex(field: FieldRef, patterns: Vec<Regex>, case: Case) -> Vec<Predicate> {
     if patterns.iter().any(Regex::is_everything) {
         return vec![Predicate::Exists(field)];
     }
@@ -206,7 +206,7 @@ fn regex(field: FieldRef, patterns: Vec<Regex>, case: Case) -> Vec<Predicate> {
     texts.into_iter().chain(patterns).collect()
 }
 
-fn keyword(field: &FieldRef, mut values: Vec<Arc<str>>, case: Case) -> Option<Predicate> {
+pub(super) fn keyword(field: &FieldRef, mut values: Vec<Arc<str>>, case: Case) -> Option<Predicate> {
     if case == Case::Folded {
         values.iter_mut().for_each(|value| *value = folded(value).into());
     }
@@ -215,7 +215,7 @@ fn keyword(field: &FieldRef, mut values: Vec<Arc<str>>, case: Case) -> Option<Pr
     (!values.is_empty()).then(|| Predicate::Keyword { field: field.clone(), values, case })
 }
 
-fn in_blocks(field: FieldRef, mut blocks: Vec<IpBlock>) -> Predicate {
+pub(super) fn in_blocks(field: FieldRef, mut blocks: Vec<IpBlock>) -> Predicate {
     blocks.sort_unstable();
     blocks.dedup();
     Predicate::Ip { field, blocks }

@@ -15,6 +15,9 @@ use crate::lexer::{self, Keyword, Sign, TokenKind};
 /// The function that binds a variable. Source: the published Endpoint behaviour rules.
 const ARRAY_SEARCH: &str = "_arraysearch";
 
+/// What begins a definition in files of the Endgame dialect, which quell does not read; reserved there.
+const DEFINITIONS: [&str; 2] = ["const", "macro"];
+
 impl<'s> Parser<'s> {
     /// `and-condition { or and-condition }`
     pub(super) fn condition(&mut self) -> Found<Expr> {
@@ -73,7 +76,7 @@ impl<'s> Parser<'s> {
     }
 
     fn comparison(&mut self) -> Found<Expr> {
-        let left = self.arithmetic(0)?;
+        let left = self.side()?;
         match self.compare_op() {
             Some(op) => self.compare_with(left, op),
             None if self.kind() == TokenKind::Sign(Sign::Assign) => Err(self.single_equals()),
@@ -85,7 +88,7 @@ impl<'s> Parser<'s> {
         let mut height = self.height;
         self.advance();
         self.enter()?;
-        let right = self.arithmetic(0)?;
+        let right = self.side()?;
         height = height.max(self.height);
         self.leave(height + 1)?;
         if let Some(next) = self.compare_op() {
@@ -93,6 +96,12 @@ impl<'s> Parser<'s> {
         }
         let span = left.span.to(right.span);
         Ok(Expr { kind: ExprKind::Compare { op, left: Box::new(left), right: Box::new(right) }, span })
+    }
+
+    /// A side of a comparison. In the Endgame dialect `in` binds looser than arithmetic.
+    fn side(&mut self) -> Found<Expr> {
+        let operand = self.arithmetic(0)?;
+        if self.dialect() == Dialect::Endgame { self.maybe_membership(operand) } else { Ok(operand) }
     }
 
     fn single_equals(&self) -> Box<Diagnostic> {
@@ -179,6 +188,14 @@ impl<'s> Parser<'s> {
     /// A primary expression and at most one of `in`, `:`, `like`, `regex` behind it.
     fn predicate(&mut self) -> Found<Expr> {
         let operand = self.primary()?;
+        match match_op(self.kind()) {
+            Some(op) => self.pattern_match(operand, op),
+            None if self.dialect() == Dialect::Endgame => Ok(operand),
+            None => self.maybe_membership(operand),
+        }
+    }
+
+    fn maybe_membership(&mut self, operand: Expr) -> Found<Expr> {
         match self.kind() {
             TokenKind::Keyword(keyword @ (Keyword::In | Keyword::InFolded)) => {
                 self.membership(operand, false, keyword == Keyword::InFolded)
@@ -191,10 +208,7 @@ impl<'s> Parser<'s> {
                 kind if match_op(kind).is_some() => Err(self.not_before_pattern(&operand)),
                 _ => Ok(operand),
             },
-            kind => match match_op(kind) {
-                Some(op) => self.pattern_match(operand, op),
-                None => Ok(operand),
-            },
+            _ => Ok(operand),
         }
     }
 
@@ -210,13 +224,17 @@ impl<'s> Parser<'s> {
 
     fn membership(&mut self, operand: Expr, negated: bool, folded: bool) -> Found<Expr> {
         let mut height = self.height;
+        if folded {
+            let help = "write `in`: nothing depends on case in it";
+            self.refuse_in_endgame("`in~`", self.span(), help);
+        }
         let open = self.open_list()?;
         self.enter()?;
         let mut list = Vec::new();
         loop {
             list.push(self.condition()?);
             height = height.max(self.height);
-            if !self.eat_sign(Sign::Comma) {
+            if !self.eat_sign(Sign::Comma) || self.is_after_last(TokenKind::Sign(Sign::Close)) {
                 break;
             }
         }
@@ -245,6 +263,12 @@ impl<'s> Parser<'s> {
     fn pattern_match(&mut self, operand: Expr, op: MatchOp) -> Found<Expr> {
         let height = self.height;
         self.enter()?;
+        if self.dialect() == Dialect::Endgame {
+            let function =
+                if matches!(op, MatchOp::Regex | MatchOp::RegexFolded) { "match" } else { "wildcard" };
+            let help = format!("try `{function}({}, …)`", self.shorten(operand.span));
+            self.refuse_in_endgame(&format!("`{}`", op.as_str()), self.span(), &help);
+        }
         self.advance();
         let open = self.span();
         let mut patterns = Vec::new();
@@ -285,6 +309,12 @@ impl<'s> Parser<'s> {
         );
         if !starts_expression || self.is_foreign_case() {
             return Err(self.unexpected("a constant"));
+        }
+        // The operator was refused: what stands behind it does not matter.
+        if self.dialect() == Dialect::Endgame
+            && let Some(refused) = self.take_last()
+        {
+            return Err(Box::new(refused));
         }
         let span = self.arithmetic(0)?.span;
         let message = format!(
@@ -339,6 +369,7 @@ impl<'s> Parser<'s> {
     /// Whether `:name(` follows, which is a method call in the Endgame dialect.
     fn is_method(&self) -> bool {
         self.dialect() == Dialect::Endgame
+            && self.is_glued(2)
             && self.kind() == TokenKind::Sign(Sign::Colon)
             && matches!(self.kind_after(1), TokenKind::Word | TokenKind::TildeWord)
             && self.kind_after(2) == TokenKind::Sign(Sign::Open)
@@ -370,6 +401,10 @@ impl<'s> Parser<'s> {
         let folded = self.kind() == TokenKind::TildeWord;
         let name_span = self.span();
         let name = Name { text: self.text().trim_end_matches('~').into(), span: name_span };
+        if folded {
+            let help = format!("write `{}`: nothing depends on case in it", name.text);
+            self.refuse_in_endgame("functions with `~`", name_span, &help);
+        }
         self.advance();
         let open = self.span();
         if !self.eat_sign(Sign::Open) {
@@ -390,7 +425,7 @@ impl<'s> Parser<'s> {
                 self.height = 1;
                 arguments.push(self.condition()?);
                 height = height.max(self.height);
-                if !self.eat_sign(Sign::Comma) {
+                if !self.eat_sign(Sign::Comma) || self.is_after_last(TokenKind::Sign(Sign::Close)) {
                     break;
                 }
             }
@@ -477,6 +512,11 @@ impl<'s> Parser<'s> {
         let mut path = Vec::new();
         let mark = match self.kind() {
             TokenKind::Sign(Sign::Optional) => {
+                self.refuse_in_endgame(
+                    "optional fields",
+                    start,
+                    "remove the `?`: any field may be absent in it",
+                );
                 self.advance();
                 path.push(self.segment()?);
                 FieldMark::Optional
@@ -502,6 +542,7 @@ impl<'s> Parser<'s> {
             if self.eat_sign(Sign::Dot) {
                 path.push(self.segment()?);
             } else if self.kind() == TokenKind::Sign(Sign::StepOpen)
+                && (self.dialect() != Dialect::Endgame || self.previous_span().end == self.span().start)
                 && self.kind_after(1) == TokenKind::Integer
                 && self.kind_after(2) == TokenKind::Sign(Sign::StepClose)
             {
@@ -515,6 +556,9 @@ impl<'s> Parser<'s> {
     fn segment(&mut self) -> Found<Segment> {
         let span = self.span();
         let (name, quoted): (Box<str>, bool) = match self.kind() {
+            TokenKind::Word if self.dialect() == Dialect::Endgame && DEFINITIONS.contains(&self.text()) => {
+                return Err(self.reserved(self.text()));
+            }
             TokenKind::Word => (self.text().into(), false),
             TokenKind::QuotedWord => (lexer::unquote_word(self.text()).into(), true),
             TokenKind::Keyword(keyword) => return Err(self.keyword_as_name(keyword)),
@@ -581,7 +625,10 @@ impl<'s> Parser<'s> {
     }
 
     fn keyword_as_name(&self, keyword: Keyword) -> Box<Diagnostic> {
-        let word = keyword.as_str();
+        self.reserved(keyword.as_str())
+    }
+
+    fn reserved(&self, word: &str) -> Box<Diagnostic> {
         let message = format!("`{word}` is a keyword, so it cannot name a field as it stands");
         let finding = Diagnostic::new(Code::KEYWORD_AS_NAME, message).at(self.span());
         Box::new(finding.help(format!("put it in backticks: `` `{word}` ``")))
@@ -604,7 +651,12 @@ impl<'s> Parser<'s> {
                 Some(value) => value,
                 None => return Err(self.out_of_range(span)),
             },
-            TokenKind::Text | TokenKind::RawText => Value::Text(Arc::from(lexer::decode_text(text))),
+            TokenKind::Text | TokenKind::RawText => {
+                if text.starts_with("\"\"\"") {
+                    self.refuse_in_endgame("`\"\"\"` strings", span, "write a raw string as `?\"…\"`");
+                }
+                Value::Text(Arc::from(lexer::decode_text(text)))
+            }
             _ => return Ok(None),
         };
         self.advance();

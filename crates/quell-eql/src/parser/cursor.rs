@@ -50,6 +50,11 @@ impl<'s> Parser<'s> {
         }
     }
 
+    /// The finding that was reported last.
+    pub(super) fn take_last(&mut self) -> Option<Diagnostic> {
+        self.findings.pop()
+    }
+
     pub(super) fn dialect(&self) -> Dialect {
         self.dialect
     }
@@ -109,6 +114,11 @@ impl<'s> Parser<'s> {
         if self.at + 1 < self.lexed.tokens.len() {
             self.at += 1;
         }
+    }
+
+    /// Whether nothing stands between this token and the next ones, `count` of them.
+    pub(super) fn is_glued(&self, count: usize) -> bool {
+        (0..count).all(|ahead| self.token(ahead).span.end == self.token(ahead + 1).span.start)
     }
 
     pub(super) fn is_word(&self, word: &str) -> bool {

@@ -8,7 +8,7 @@ use quell_ir::{Code, Diagnostic, diagnostic};
 
 use super::cursor::Parser;
 use crate::Dialect;
-use crate::ast::{Body, Expr, Pipe, Step};
+use crate::ast::{Body, Expr, ExprKind, Pipe, Step};
 use crate::limits::MAX_STEPS;
 
 /// The pipes of Elasticsearch, each with one count.
@@ -23,13 +23,17 @@ impl Parser<'_> {
             Body::Event(_) => {}
             Body::Sequence(sequence) => {
                 self.check_steps("sequence", &sequence.steps, sequence.until.as_deref());
-                if sequence.steps.iter().all(|step| step.missing)
+                // The Endgame dialect has no missing events, which was said.
+                let missing = self.dialect() != Dialect::Endgame;
+                if missing
+                    && sequence.steps.iter().all(|step| step.missing)
                     && let Some(first) = sequence.steps.first()
                 {
                     let finding = Diagnostic::new(Code::NO_POSITIVE_STEP, "every step is a missing event");
                     self.report(finding.at(first.span).help("one step at least is written without `!`"));
                 }
-                if sequence.maxspan.is_none()
+                if missing
+                    && sequence.maxspan.is_none()
                     && let Some(step) = sequence.steps.iter().find(|step| step.missing)
                 {
                     let message = "a missing event needs a time span in which it is missing";
@@ -37,6 +41,7 @@ impl Parser<'_> {
                     self.report(finding.at(step.span).help("write `sequence … with maxspan=…`"));
                 }
                 self.check_aliases(&sequence.steps);
+                self.check_no_fork(sequence.steps.first(), "the first step of a sequence");
             }
             Body::Sample(sample) => {
                 self.check_steps("sample", &sample.steps, None);
@@ -45,7 +50,21 @@ impl Parser<'_> {
                     self.report(finding.at(sample.span).help("write `sample by field …`"));
                 }
             }
-            Body::Join(join) => self.check_steps("join", &join.steps, join.until.as_deref()),
+            Body::Join(join) => {
+                self.check_steps("join", &join.steps, join.until.as_deref());
+                self.check_no_fork(join.steps.iter().chain(join.until.as_deref()), "a step of a `join`");
+            }
+        }
+    }
+
+    /// Refuses `fork` where the Endgame dialect does not have it; the other dialects have refused it.
+    fn check_no_fork<'t>(&mut self, steps: impl IntoIterator<Item = &'t Step>, what: &str) {
+        if self.dialect() != Dialect::Endgame {
+            return;
+        }
+        for fork in steps.into_iter().filter_map(|step| step.fork.as_ref()) {
+            let finding = Diagnostic::new(Code::FORK_UNSUPPORTED, format!("{what} cannot have `fork`"));
+            self.report(finding.at(fork.span).help("remove it"));
         }
     }
 
@@ -108,6 +127,7 @@ impl Parser<'_> {
             return;
         }
         if self.dialect() == Dialect::Endgame {
+            self.check_endgame_pipe(pipe, counts);
             return;
         }
         if !counts {
@@ -129,6 +149,44 @@ impl Parser<'_> {
             let message = format!("`{name}` takes an integer constant that is not negative");
             let finding = Diagnostic::new(Code::PIPE_ARGUMENT, message);
             self.report(finding.at(argument.span).help(format!("write `| {name} 10`")));
+        }
+    }
+}
+
+impl Parser<'_> {
+    /// Numbers of arguments, and counts. Source: the Python implementation of EQL.
+    fn check_endgame_pipe(&mut self, pipe: &Pipe, counts: bool) {
+        let name = &*pipe.name.text;
+        let given = pipe.arguments.len();
+        let wanted = match name {
+            "head" | "tail" if given > 1 => "one number or none",
+            "filter" if given != 1 => "one condition",
+            "sort" | "unique" | "unique_count" if given == 0 => "one key at least",
+            _ => "",
+        };
+        if !wanted.is_empty() {
+            let plural = if given == 1 { "argument" } else { "arguments" };
+            let message = format!("`{name}` takes {wanted}, here are {given} {plural}");
+            let help = if counts { format!("write `| {name} 10`") } else { format!("write `| {name} …`") };
+            self.report(Diagnostic::new(Code::PIPE_ARGUMENTS, message).at(pipe.span).help(help));
+            return;
+        }
+        if counts
+            && let Some(argument) = pipe.arguments.first()
+            && pipe.count().is_none_or(|count| count == 0)
+        {
+            let message = format!("`{name}` takes a positive integer constant");
+            let finding = Diagnostic::new(Code::PIPE_ARGUMENT, message);
+            self.report(finding.at(argument.span).help(format!("write `| {name} 10`")));
+        }
+        let constant = |argument: &&Expr| matches!(argument.unwrapped().kind, ExprKind::Literal(_));
+        if !counts
+            && name != "filter"
+            && let Some(argument) = pipe.arguments.iter().find(constant)
+        {
+            let message = format!("a key of `{name}` is the same for all results");
+            let finding = Diagnostic::new(Code::PIPE_ARGUMENT, message);
+            self.report(finding.at(argument.span).help("name a field"));
         }
     }
 }

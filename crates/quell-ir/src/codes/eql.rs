@@ -250,7 +250,7 @@ elements.
 
 Leave the index out.";
     FORK_UNSUPPORTED = "E0143" Error "`fork` is not supported"
-"Only the Endgame dialect has `fork`.
+"Only the Endgame dialect has `fork`, and there neither the first step of a sequence nor a `join` can have it.
 
     sequence [process where true] fork [file where true]
 
@@ -280,7 +280,7 @@ Write `_arraysearch(process.thread.Ext.call_stack, $entry, $entry.symbol_info : 
 
 Give each step its own.";
     UNKNOWN_PIPE = "E0150" Error "unknown pipe"
-"The pipes are `head` and `tail`.
+"The pipes are `head` and `tail`; the Endgame dialect has more.
 
     process where true | heda 5
 
@@ -298,11 +298,20 @@ Remove it; `head` and `tail` are there.";
 
 Write the number: `| head 10`.";
     PIPE_ARGUMENT = "E0153" Error "pipe argument is no count"
-"The argument of `head` and `tail` is an integer constant that is not negative.
+"The argument of `head` and `tail` is an integer constant that is not negative; in the Endgame dialect it is positive,
+and the keys of the other pipes are no constants.
 
     process where true | tail -5
 
 Write such a number.";
+    NOT_IN_ENDGAME = "E0154" Error "not in the Endgame dialect"
+"The Endgame dialect has no `:`, `like`, `regex` and `in~`, no functions with `~`, no `?field`, no `\"\"\"raw\"\"\"` strings,
+no categories in quotes, no missing events, no `with runs` and no `sample`. Nothing in it depends on case, and `==` takes
+`*` as a wildcard.
+
+    process where process_name : \"cmd*\"
+
+Write `process_name == \"cmd*\"`, or select the dialect that the query is written in.";
     UNKNOWN_FIELD = "W0201" Warning "unknown field"
 "The schema knows no field of this name, so the condition can only hold where an event happens to carry it.
 
@@ -426,10 +435,16 @@ Move the condition to the later step.";
     process where concat(_arraysearch(a, $x, $x.b == 1)) == \"true\"
 
 Join it with `and`, `or` and `not`.";
-    ENDGAME_QUERY = "E0221" Error "queries of the Endgame dialect do not run yet"
-"The Endgame dialect is parsed and formatted; its conditions mean other things than Elasticsearch's, and do not run yet.
+    ENDGAME_UNSUPPORTED = "E0222" Error "not supported of the Endgame dialect"
+"quell does not run these of the Endgame dialect: an index within a path, a join key that is no field.
 
-    process where process_name == \"*.exe\"
+    process where args[0].name == \"a\"
 
-Write the query in Elasticsearch's dialect: `process where process.name : \"*.exe\"`.";
+Put the index last, search the elements with `arraySearch`, or join on a field.";
+    KINDS_DIFFER = "E0223" Error "values of different kinds are compared"
+"In the Endgame dialect texts are compared with texts, numbers with numbers and booleans with booleans.
+
+    process where process.pid == \"4\"
+
+Correct the constant, or convert the value with `number` or `string`.";
 }

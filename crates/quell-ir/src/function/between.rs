@@ -3,13 +3,14 @@
 //! Source: Elasticsearch's "EQL function reference", between.
 
 use super::search::{Which, find};
-use super::{Call, Function, Kind, Missing, ex, parameter};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::value::Datum;
 
 pub const BETWEEN: Function = Function {
     name: "between",
     meaning: "the text between the first `left` and the next `right` (with `greedy` the last); empty where a bound is not found",
     folds: true,
+    spoken: Spoken::Elasticsearch,
     parameters: &[
         parameter("source", Kind::String),
         parameter("left", Kind::String),

@@ -2,7 +2,7 @@
 //!
 //! Source: Elasticsearch's "EQL function reference", cidrMatch.
 
-use super::{Call, Function, Kind, Missing, ex, parameter};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::pattern::{IpBlock, parse_ip};
 use crate::value::Datum;
 
@@ -10,6 +10,7 @@ pub const CIDR_MATCH: Function = Function {
     name: "cidrMatch",
     meaning: "true where the address lies in one of the blocks; an address as a block is that address",
     folds: false,
+    spoken: Spoken::Elasticsearch,
     parameters: &[parameter("ip", Kind::Ip), parameter("block", Kind::String).repeated().constant()],
     returns: Kind::Boolean,
     missing: Missing::PropagatesFirst(1),

@@ -5,7 +5,7 @@
 
 use crate::date::{date_of, parse_date};
 use crate::expr::CompareOp;
-use crate::pattern::parse_ip;
+use crate::pattern::{fold_char, parse_ip};
 use crate::printed::Printed;
 use crate::value::{Datum, Number};
 use std::cmp::Ordering;
@@ -39,6 +39,22 @@ pub fn compare_data(op: CompareOp, left: Datum<'_>, right: Datum<'_>) -> Option<
 pub fn compare_texts(op: CompareOp, left: Datum<'_>, right: Datum<'_>) -> Option<bool> {
     let mut printed = (Printed::default(), Printed::default());
     Some(op.holds(printed.0.text(left)?.cmp(printed.1.text(right)?)))
+}
+
+/// Compares two scalars of one kind: texts without case, numbers by value, booleans; `None` (null) where a side is null or
+/// the kinds differ. Source: the Python implementation of EQL, whose dialect is Endgame's.
+#[must_use]
+pub fn compare_alike(op: CompareOp, left: Datum<'_>, right: Datum<'_>) -> Option<bool> {
+    let order = match (left, right) {
+        (Datum::Text(a), Datum::Text(b)) => a.chars().map(fold_char).cmp(b.chars().map(fold_char)),
+        (Datum::Boolean(a), Datum::Boolean(b)) => a.cmp(&b),
+        _ => match left.as_number()?.partial_cmp(&right.as_number()?) {
+            Some(order) => order,
+            // NaN is no number's equal and stands in no order.
+            None => return Some(op == CompareOp::NotEqual),
+        },
+    };
+    Some(op.holds(order))
 }
 
 /// The order of two addresses, an IPv4 one as `::ffff:a.b.c.d`.
@@ -102,7 +118,7 @@ pub fn is_plain_text(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{compare_data, compare_texts, is_plain_text};
+    use super::{compare_alike, compare_data, compare_texts, is_plain_text};
     use crate::expr::CompareOp::{self, Equal, Greater, Less, LessOrEqual, NotEqual};
     use crate::value::Datum::{self, Boolean, Float, Integer, Null, Text, Unsigned};
     use proptest::prelude::*;
@@ -144,6 +160,26 @@ mod tests {
         ];
         for (left, op, right, expected) in cases {
             assert_eq!(compare_data(*op, *left, *right), *expected, "{left:?} {} {right:?}", op.as_str());
+        }
+    }
+
+    #[test]
+    fn only_what_is_of_one_kind_compares_in_the_endgame_dialect() {
+        let cases: &[(Datum<'_>, CompareOp, Datum<'_>, Option<bool>)] = &[
+            (Text("CMD.exe"), Equal, Text("cmd.EXE"), Some(true)),
+            (Text("B"), Greater, Text("a"), Some(true)),
+            (Text("a"), NotEqual, Text("A"), Some(false)),
+            (Integer(7), Equal, Float(7.0), Some(true)),
+            (Boolean(true), NotEqual, Boolean(false), Some(true)),
+            (Text("7"), Equal, Integer(7), None),
+            (Boolean(true), Equal, Integer(1), None),
+            (Text("true"), NotEqual, Boolean(true), None),
+            (Null, Equal, Null, None),
+            (Float(f64::NAN), Equal, Float(f64::NAN), Some(false)),
+            (Text("2024-05-01"), Equal, Text("2024-05-01T00:00:00Z"), Some(false)),
+        ];
+        for (left, op, right, expected) in cases {
+            assert_eq!(compare_alike(*op, *left, *right), *expected, "{left:?} {} {right:?}", op.as_str());
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Source: Elasticsearch's "EQL function reference", concat.
 
-use super::{Call, Function, Kind, Missing, ex, parameter};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::printed::Printed;
 use crate::value::Datum;
 use bumpalo::collections::String;
@@ -11,6 +11,7 @@ pub const CONCAT: Function = Function {
     name: "concat",
     meaning: "the texts of all values, joined",
     folds: false,
+    spoken: Spoken::Everywhere,
     parameters: &[parameter("value", Kind::Any).repeated()],
     returns: Kind::String,
     missing: Missing::Propagates,

@@ -2,13 +2,14 @@
 //!
 //! Source: Elasticsearch's "EQL function reference", divide.
 
-use super::{Function, Kind, Missing, ex, parameter};
+use super::{Function, Kind, Missing, Spoken, ex, parameter};
 use crate::expr::ArithmeticOp;
 
 pub const DIVIDE: Function = Function {
     name: "divide",
     meaning: "the quotient, the same as `a / b`: of two integers an integer, cut toward zero; by zero null",
     folds: false,
+    spoken: Spoken::Elasticsearch,
     parameters: &[parameter("a", Kind::Number), parameter("b", Kind::Number)],
     returns: Kind::Number,
     missing: Missing::Propagates,

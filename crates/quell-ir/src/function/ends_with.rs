@@ -3,13 +3,14 @@
 //! Source: Elasticsearch's "EQL function reference", endsWith.
 
 use super::search::ends_with;
-use super::{Call, Function, Kind, Missing, ex, parameter};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::value::Datum;
 
 pub const ENDS_WITH: Function = Function {
     name: "endsWith",
     meaning: "true where `source` ends with `part`",
     folds: true,
+    spoken: Spoken::Everywhere,
     parameters: &[parameter("source", Kind::String), parameter("part", Kind::String)],
     returns: Kind::Boolean,
     missing: Missing::Propagates,

@@ -3,13 +3,14 @@
 //! Source: Elasticsearch's "EQL function reference", indexOf.
 
 use super::search::{Which, find};
-use super::{Call, Function, Kind, Missing, ex, parameter, units};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter, units};
 use crate::value::Datum;
 
 pub const INDEX_OF: Function = Function {
     name: "indexOf",
     meaning: "the position, from 0 in UTF-16 units, of the first `part` at or after `start`; null where there is none",
     folds: true,
+    spoken: Spoken::Elasticsearch,
     parameters: &[
         parameter("source", Kind::String),
         parameter("part", Kind::String),

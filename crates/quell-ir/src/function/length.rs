@@ -2,13 +2,14 @@
 //!
 //! Source: Elasticsearch's "EQL function reference", length. It never counts the elements of an array.
 
-use super::{Call, Function, Kind, Missing, ex, parameter, units};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter, units};
 use crate::value::Datum;
 
 pub const LENGTH: Function = Function {
     name: "length",
     meaning: "the length of a text in UTF-16 units",
     folds: false,
+    spoken: Spoken::Elasticsearch,
     parameters: &[parameter("string", Kind::String)],
     returns: Kind::Integer,
     missing: Missing::Propagates,

@@ -1,6 +1,7 @@
-//! The functions of EQL: one file each, one line each in [`FUNCTIONS`].
+//! The functions of EQL: one file each, one line each in [`FUNCTIONS`] or [`ENDGAME_FUNCTIONS`].
 //!
-//! Source of every signature and rule: Elasticsearch's "EQL function reference". Names are case-insensitive.
+//! Source of every signature and rule: Elasticsearch's "EQL function reference", names in any case; and for the Endgame
+//! dialect the Python implementation of EQL.
 
 mod add;
 mod between;
@@ -8,6 +9,7 @@ mod cidr_match;
 pub mod compare;
 mod concat;
 mod divide;
+mod endgame;
 mod ends_with;
 mod index_of;
 mod length;
@@ -36,6 +38,8 @@ pub struct Function {
     pub meaning: &'static str,
     /// Whether it has a case-insensitive form, `name~`.
     pub folds: bool,
+    /// In which dialects it means this.
+    pub spoken: Spoken,
     /// The parameters in order; the last one may repeat.
     pub parameters: &'static [Parameter],
     /// The type of the result.
@@ -46,6 +50,18 @@ pub struct Function {
     pub eval: for<'a> fn(&Call<'a>, &[Datum<'a>]) -> Datum<'a>,
     /// Calls and their results: unit tests and documentation at once.
     pub examples: &'static [Example],
+}
+
+/// In which dialects a function means what it says. The Endgame dialect has functions of the same names that give
+/// something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Spoken {
+    /// Elasticsearch's and the Endpoint's.
+    Elasticsearch,
+    /// Endgame's, where all calls ignore case.
+    Endgame,
+    /// In all three.
+    Everywhere,
 }
 
 /// What a call brings along beside its arguments.
@@ -165,6 +181,34 @@ pub static FUNCTIONS: &[&Function] = &[
     &wildcard::WILDCARD,
 ];
 
+/// The functions of the Endgame dialect, by name. `safe`, `arrayContains`, `arrayCount`, `arraySearch`, `match` and
+/// `matchLite` are forms of their own, which lowering knows. Source: the Python implementation of EQL.
+pub static ENDGAME_FUNCTIONS: &[&Function] = &[
+    &add::ADD,
+    &endgame::between::BETWEEN,
+    &endgame::cidr_match::CIDR_MATCH,
+    &concat::CONCAT,
+    &endgame::divide::DIVIDE,
+    &ends_with::ENDS_WITH,
+    &endgame::index_of::INDEX_OF,
+    &endgame::length::LENGTH,
+    &endgame::modulo::MODULO,
+    &multiply::MULTIPLY,
+    &endgame::number::NUMBER,
+    &starts_with::STARTS_WITH,
+    &string::STRING,
+    &endgame::string_contains::STRING_CONTAINS,
+    &endgame::substring::SUBSTRING,
+    &subtract::SUBTRACT,
+    &endgame::wildcard::WILDCARD,
+];
+
+/// The function of the Endgame dialect of that name; its names are case-sensitive.
+#[must_use]
+pub fn find_endgame(name: &str) -> Option<&'static Function> {
+    ENDGAME_FUNCTIONS.iter().copied().find(|function| function.name == name)
+}
+
 /// The function of that name, in any case.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Function> {
@@ -225,7 +269,7 @@ impl Function {
 
 impl PartialEq for Function {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        self.name == other.name && self.spoken == other.spoken
     }
 }
 
@@ -234,6 +278,7 @@ impl Eq for Function {}
 impl std::hash::Hash for Function {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.name.hash(state);
+        self.spoken.hash(state);
     }
 }
 
@@ -262,16 +307,22 @@ const fn ex(call: &'static str, result: &'static str) -> Example {
 
 #[cfg(test)]
 mod tests {
-    use super::{Call, FUNCTIONS, Missing, Occurs, find};
+    use super::{Call, ENDGAME_FUNCTIONS, FUNCTIONS, Missing, Occurs, Spoken, find, find_endgame};
     use crate::value::{Case, Datum};
     use bumpalo::Bump;
 
     #[test]
     fn the_registry_is_sorted_and_found_in_any_case() {
         assert!(FUNCTIONS.is_sorted_by_key(|function| function.name.to_lowercase()));
+        assert!(ENDGAME_FUNCTIONS.is_sorted_by_key(|function| function.name.to_lowercase()));
+        assert!(FUNCTIONS.iter().all(|function| function.spoken != Spoken::Endgame));
+        assert!(ENDGAME_FUNCTIONS.iter().all(|function| function.spoken != Spoken::Elasticsearch));
+        assert_ne!(find("length"), find_endgame("length"));
+        assert_eq!(find("add"), find_endgame("add"));
+        assert!(find_endgame("Length").is_none());
         assert_eq!(find("CIDRMATCH").map(|function| function.name), Some("cidrMatch"));
         assert!(find("match").is_none());
-        for function in FUNCTIONS {
+        for function in FUNCTIONS.iter().chain(ENDGAME_FUNCTIONS) {
             let optional_then_required = function
                 .parameters
                 .windows(2)
@@ -306,7 +357,7 @@ mod tests {
             Datum::Text("a😀é"),
             Datum::Text("10.0.0.0/8"),
         ];
-        for function in FUNCTIONS {
+        for function in FUNCTIONS.iter().chain(ENDGAME_FUNCTIONS) {
             for case in [Case::Sensitive, Case::Folded] {
                 let call = Call::new(case, &arena);
                 for a in data {
@@ -316,7 +367,7 @@ mod tests {
                             let arguments = [a, b, c, a];
                             let count = most.unwrap_or(4).min(4).max(fewest);
                             let result = function.call(&call, &arguments[..count]);
-                            if a.is_null() {
+                            if a.is_null() && function.null_propagates(0) {
                                 assert!(result.is_null(), "{}", function.name);
                             }
                         }

@@ -2,13 +2,14 @@
 //!
 //! Source: Elasticsearch's "EQL function reference", modulo.
 
-use super::{Function, Kind, Missing, ex, parameter};
+use super::{Function, Kind, Missing, Spoken, ex, parameter};
 use crate::expr::ArithmeticOp;
 
 pub const MODULO: Function = Function {
     name: "modulo",
     meaning: "the remainder, the same as `a % b`, with the sign of `a`; by zero null",
     folds: false,
+    spoken: Spoken::Elasticsearch,
     parameters: &[parameter("a", Kind::Number), parameter("b", Kind::Number)],
     returns: Kind::Number,
     missing: Missing::Propagates,

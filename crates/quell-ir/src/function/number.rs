@@ -2,13 +2,14 @@
 //!
 //! Source: Elasticsearch's "EQL function reference", number. A text that is no number gives null.
 
-use super::{Call, Function, Kind, Missing, ex, parameter};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::value::{Datum, Number};
 
 pub const NUMBER: Function = Function {
     name: "number",
     meaning: "the number that a text names, in base 10 unless `base` is given or `0x` stands before it; null where it names none",
     folds: false,
+    spoken: Spoken::Elasticsearch,
     parameters: &[parameter("string", Kind::String), parameter("base", Kind::Integer).optional().constant()],
     returns: Kind::Number,
     missing: Missing::PropagatesFirst(1),

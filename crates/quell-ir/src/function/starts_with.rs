@@ -3,13 +3,14 @@
 //! Source: Elasticsearch's "EQL function reference", startsWith.
 
 use super::search::starts_with;
-use super::{Call, Function, Kind, Missing, ex, parameter};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::value::Datum;
 
 pub const STARTS_WITH: Function = Function {
     name: "startsWith",
     meaning: "true where `source` starts with `part`",
     folds: true,
+    spoken: Spoken::Everywhere,
     parameters: &[parameter("source", Kind::String), parameter("part", Kind::String)],
     returns: Kind::Boolean,
     missing: Missing::Propagates,

@@ -2,7 +2,7 @@
 //!
 //! Source: Elasticsearch's "EQL function reference", string.
 
-use super::{Call, Function, Kind, Missing, ex, parameter};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::printed::Printed;
 use crate::value::Datum;
 
@@ -10,6 +10,7 @@ pub const STRING: Function = Function {
     name: "string",
     meaning: "the text of a value",
     folds: false,
+    spoken: Spoken::Everywhere,
     parameters: &[parameter("value", Kind::Any)],
     returns: Kind::String,
     missing: Missing::Propagates,

@@ -3,13 +3,14 @@
 //! Source: Elasticsearch's "EQL function reference", stringContains.
 
 use super::search::{Which, find};
-use super::{Call, Function, Kind, Missing, ex, parameter};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::value::Datum;
 
 pub const STRING_CONTAINS: Function = Function {
     name: "stringContains",
     meaning: "true where `source` contains `part`; false where either is empty",
     folds: true,
+    spoken: Spoken::Elasticsearch,
     parameters: &[parameter("source", Kind::String), parameter("part", Kind::String)],
     returns: Kind::Boolean,
     missing: Missing::Propagates,

@@ -2,13 +2,14 @@
 //!
 //! Source: Elasticsearch's "EQL function reference", substring.
 
-use super::{Call, Function, Kind, Missing, ex, parameter, units};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter, units};
 use crate::value::Datum;
 
 pub const SUBSTRING: Function = Function {
     name: "substring",
     meaning: "the text from `start` to before `end`, in UTF-16 units from 0; negative positions count from the end",
     folds: false,
+    spoken: Spoken::Elasticsearch,
     parameters: &[
         parameter("source", Kind::String),
         parameter("start", Kind::Integer),

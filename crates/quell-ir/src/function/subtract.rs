@@ -2,13 +2,14 @@
 //!
 //! Source: Elasticsearch's "EQL function reference", subtract.
 
-use super::{Function, Kind, Missing, ex, parameter};
+use super::{Function, Kind, Missing, Spoken, ex, parameter};
 use crate::expr::ArithmeticOp;
 
 pub const SUBTRACT: Function = Function {
     name: "subtract",
     meaning: "the difference, the same as `a - b`",
     folds: false,
+    spoken: Spoken::Everywhere,
     parameters: &[parameter("a", Kind::Number), parameter("b", Kind::Number)],
     returns: Kind::Number,
     missing: Missing::Propagates,

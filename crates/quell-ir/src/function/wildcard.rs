@@ -2,7 +2,7 @@
 //!
 //! Source: Elasticsearch's EQL plugin registers it; its manual does not list it.
 
-use super::{Call, Function, Kind, Missing, ex, parameter};
+use super::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::pattern::Wildcard;
 use crate::value::Datum;
 
@@ -10,6 +10,7 @@ pub const WILDCARD: Function = Function {
     name: "wildcard",
     meaning: "true where one of the patterns covers the whole text; `*` is any run of characters, `?` exactly one",
     folds: true,
+    spoken: Spoken::Elasticsearch,
     parameters: &[
         parameter("source", Kind::String),
         parameter("pattern", Kind::String).repeated().constant(),

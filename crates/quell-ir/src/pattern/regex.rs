@@ -35,6 +35,8 @@ pub enum Ranges {
     Folded,
     /// `[a-c]` does not cover `B`: a limitation of Lucene. Brackets that negate are then case-sensitive as a whole.
     Exact,
+    /// No expression of Lucene's but one of [`Regex::parse_start`].
+    Start,
 }
 
 /// Why an expression is refused.
@@ -80,6 +82,31 @@ impl Regex {
         };
         let automaton = regex.compile(Case::Sensitive)?;
         _ = regex.automata.sensitive.set(Some(automaton));
+        Ok(regex)
+    }
+
+    /// Reads an expression of the Endgame dialect's `match`: the syntax is that of the `regex` crate, which is Python's
+    /// without look-around and back-references; it is tried at the start of a value and need not reach its end.
+    ///
+    /// # Errors
+    /// Where it is no such expression or grows too large.
+    pub fn parse_start(source: &str) -> Result<Self, RegexError> {
+        if source.len() > Self::MAX_LENGTH {
+            return Err(RegexError { message: "the expression is too long".to_owned(), at: None });
+        }
+        let regex = |translated: String| Regex {
+            source: source.into(),
+            ranges: Ranges::Start,
+            translated: translated.into(),
+            literal: None,
+            everything: false,
+            automata: Arc::default(),
+        };
+        // Alone first: brackets that do not pair could pair with those around it.
+        regex(source.to_owned()).compile(Case::Folded)?;
+        let regex = regex(format!("^(?:{source})"));
+        let automaton = regex.compile(Case::Folded)?;
+        _ = regex.automata.folded.set(Some(automaton));
         Ok(regex)
     }
 

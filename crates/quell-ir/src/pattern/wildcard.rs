@@ -50,6 +50,19 @@ impl Wildcard {
         Wildcard::from_tokens(tokens)
     }
 
+    /// Reads a pattern in which `*` alone is a wildcard, as in the Endgame dialect.
+    #[must_use]
+    pub fn parse_runs(pattern: &str) -> Self {
+        let mut tokens = Vec::new();
+        for (at, literal) in pattern.split('*').enumerate() {
+            if at > 0 {
+                tokens.push(Token::AnyRun);
+            }
+            tokens.push(Token::Literal(literal.into()));
+        }
+        Wildcard::from_tokens(tokens)
+    }
+
     /// A pattern of these parts; neighbouring runs become one.
     #[must_use]
     pub fn from_tokens(tokens: impl IntoIterator<Item = Token>) -> Self {
