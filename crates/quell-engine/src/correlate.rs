@@ -98,7 +98,7 @@ impl Engine {
         let input = |hit: &Hit| (hit.record.source, hit.record.position, hit.step);
         absent_last(&a.time, &b.time)
             .then_with(|| rank(a).cmp(&rank(b)))
-            .then_with(|| absent_last::<Tiebreaker>(&a.tiebreaker, &b.tiebreaker))
+            .then_with(|| absent_last::<Box<Tiebreaker>>(&a.tiebreaker, &b.tiebreaker))
             .then_with(|| input(a).cmp(&input(b)))
     }
 }
@@ -206,7 +206,7 @@ impl<'e> Correlator<'e> {
                 self.flush(found, trace);
             }
             if !(same_time && same_rule) {
-                self.repetitions.0.clear();
+                self.repetitions.clear();
             }
             if !same_time {
                 self.pass(hit.time, found, trace);
@@ -232,7 +232,7 @@ impl<'e> Correlator<'e> {
     pub fn advance(&mut self, time: i64, found: &mut dyn Found, trace: &mut dyn Trace) {
         if self.moment.first().is_some_and(|hit| hit.time.is_some_and(|at| at < time)) {
             self.flush(found, trace);
-            self.repetitions.0.clear();
+            self.repetitions.clear();
         }
         if self.moment.is_empty() {
             self.pass(Some(time), found, trace);
@@ -479,14 +479,30 @@ impl Detection {
 
 /// How often each identity came.
 #[derive(Default)]
-struct Repetitions(FxHashMap<MemberId, usize>);
+struct Repetitions {
+    /// The first; most often there is no other.
+    first: Option<MemberId>,
+    all: FxHashMap<MemberId, usize>,
+}
 
 impl Repetitions {
     /// The event of the next hit. Of equal records each has an identity of its own: they have one time too.
     fn member(&mut self, hit: &Hit) -> Member {
-        let n = self.0.entry(hit.member.clone()).or_default();
+        let Some(first) = &self.first else {
+            self.first = Some(hit.member.clone());
+            return Member::of(hit, 1);
+        };
+        if self.all.is_empty() {
+            self.all.insert(first.clone(), 1);
+        }
+        let n = self.all.entry(hit.member.clone()).or_default();
         *n += 1;
         Member::of(hit, *n)
+    }
+
+    fn clear(&mut self) {
+        self.first = None;
+        self.all.clear();
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Hit {
     /// The event's time, in nanoseconds since 1970; of several values the first. None if it has none that is a date.
     pub time: Option<i64>,
     /// The value of the rule's tiebreaker field, if it has one.
-    pub tiebreaker: Option<Tiebreaker>,
+    pub tiebreaker: Option<Box<Tiebreaker>>,
     /// The record's place in the log of its host, if it says so.
     pub series: Option<Series>,
     /// The event's identity.
@@ -174,7 +174,9 @@ impl EventFacts {
             step: step.number,
             keys,
             time: date_of(event.values(reads.time).first()),
-            tiebreaker: reads.tiebreaker.and_then(|slot| Tiebreaker::of(event.values(slot).first())),
+            tiebreaker: reads
+                .tiebreaker
+                .and_then(|slot| Tiebreaker::of(event.values(slot).first()).map(Box::new)),
             series: self.series,
             member: self.member.clone(),
             captures,

@@ -7,6 +7,7 @@ use crate::compile::Engine;
 use crate::hit::Hit;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use thiserror::Error;
@@ -59,10 +60,9 @@ impl<'e> HitRuns<'e> {
     }
 
     fn spill(&mut self) -> io::Result<File> {
-        let engine = self.engine;
-        self.hits.sort_by(|a, b| engine.order(a, b));
         let mut out = BufWriter::with_capacity(1 << 20, tempfile::tempfile()?);
-        for hit in &self.hits {
+        for place in places_in_order(self.engine, &self.hits) {
+            let Some(hit) = self.hits.get(place) else { continue };
             let bytes = postcard::to_stdvec(hit).map_err(io::Error::other)?;
             let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
             out.write_all(&length.to_le_bytes())?;
@@ -93,7 +93,12 @@ impl<'e> Merged<'e> {
         let mut in_memory = Vec::new();
         for HitRuns { mut hits, runs, error, .. } in threads {
             merged.errors.extend(error);
-            in_memory.append(&mut hits);
+            // Not copied where there is one thread.
+            if in_memory.is_empty() {
+                in_memory = hits;
+            } else {
+                in_memory.append(&mut hits);
+            }
             for mut file in runs {
                 match file.seek(SeekFrom::Start(0)) {
                     Ok(_) => merged.enter(Run::File(BufReader::with_capacity(1 << 16, file))),
@@ -101,8 +106,9 @@ impl<'e> Merged<'e> {
                 }
             }
         }
-        in_memory.sort_by(|a, b| engine.order(a, b));
-        merged.enter(Run::Memory(in_memory.into_iter()));
+        let places = places_in_order(engine, &in_memory).into_iter();
+        let hits = in_memory.into_iter().map(Some).collect();
+        merged.enter(Run::Memory { hits, places });
         merged
     }
 
@@ -124,21 +130,32 @@ impl Iterator for Merged<'_> {
     type Item = Hit;
 
     fn next(&mut self) -> Option<Hit> {
-        let Head { hit, run, .. } = self.heads.pop()?;
-        self.enter(run);
-        Some(hit)
+        let mut head = self.heads.peek_mut()?;
+        match head.run.next() {
+            Ok(Some(next)) => return Some(std::mem::replace(&mut head.hit, next)),
+            Ok(None) => {}
+            Err(error) => self.errors.push(SpillError::Read(error)),
+        }
+        Some(PeekMut::pop(head).hit)
     }
 }
 
 enum Run {
-    Memory(std::vec::IntoIter<Hit>),
+    /// Hits, and where in order they are.
+    Memory {
+        hits: Vec<Option<Hit>>,
+        places: std::vec::IntoIter<usize>,
+    },
     File(BufReader<File>),
 }
 
 impl Run {
     fn next(&mut self) -> io::Result<Option<Hit>> {
         let file = match self {
-            Run::Memory(hits) => return Ok(hits.next()),
+            Run::Memory { hits, places } => {
+                let mut taken = places.filter_map(|place| hits.get_mut(place).and_then(Option::take));
+                return Ok(taken.next());
+            }
             Run::File(file) => file,
         };
         let mut length = [0; 4];
@@ -151,6 +168,23 @@ impl Run {
         file.read_exact(&mut bytes)?;
         postcard::from_bytes(&bytes).map(Some).map_err(io::Error::other)
     }
+}
+
+/// The places of hits in the order of [`Engine::order`]. Hits are large: what is sorted is their time and rule, and where those
+/// are equal they are looked at themselves.
+fn places_in_order(engine: &Engine, hits: &[Hit]) -> Vec<usize> {
+    let key = |(place, hit): (usize, &Hit)| (hit.time.unwrap_or(i64::MAX), engine.rank(hit.rule), place);
+    let mut keys: Vec<(i64, u32, usize)> = hits.iter().enumerate().map(key).collect();
+    let whole = |a: usize, b: usize| {
+        let both = hits.get(a).zip(hits.get(b));
+        both.map_or(Ordering::Equal, |(a, b)| engine.order(a, b))
+    };
+    keys.sort_unstable_by(|(time, rank, a), (other_time, other_rank, b)| {
+        // What has no time stands behind the last time that there is.
+        let ranks = if *time == i64::MAX { Ordering::Equal } else { rank.cmp(other_rank) };
+        time.cmp(other_time).then(ranks).then_with(|| whole(*a, *b))
+    });
+    keys.into_iter().map(|(_, _, place)| place).collect()
 }
 
 /// The next hit of a run; the earliest is the greatest.
