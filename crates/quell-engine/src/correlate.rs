@@ -10,6 +10,7 @@
 
 use crate::compile::{CompiledRule, Engine, Join};
 use crate::hit::{Hit, MemberId, Tiebreaker, aliased_bytes};
+use crate::join_key;
 use crate::lineage::Lineage;
 use crate::pipes::Pipes;
 use crate::residual::Captured;
@@ -68,8 +69,13 @@ impl Member {
     /// About how many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
         let text = if let RecordText::Owned(text) = &self.record.text { text.len() } else { 0 };
-        let captured = self.captures.iter().map(|values| crate::join_key::bytes(values)).sum::<usize>();
-        size_of::<Member>() + self.id.as_str().len() + text + captured + aliased_bytes(&self.aliased)
+        let captured = self.captures.iter().map(|values| join_key::bytes(values)).sum::<usize>();
+        size_of::<Member>()
+            + join_key::ALLOCATION
+            + self.id.as_str().len()
+            + text
+            + captured
+            + aliased_bytes(&self.aliased)
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Hit {
 }
 
 impl Hit {
-    /// About how many bytes it holds.
+    /// About how many bytes it holds, in a list that grows by doubling.
     pub(crate) fn bytes(&self) -> usize {
         let text = if let RecordText::Owned(text) = &self.record.text { text.len() } else { 0 };
         let keys = self.keys.iter().map(|key| size_of::<Key>() + join_key::bytes(key)).sum::<usize>();

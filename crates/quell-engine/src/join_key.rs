@@ -109,10 +109,13 @@ fn number(number: Number) -> Option<Value> {
     }
 }
 
+/// What an allocation takes besides its content: the counts of shared ones, and the allocator's own.
+pub(crate) const ALLOCATION: usize = 32;
+
 /// About how many bytes a key takes.
 pub(crate) fn bytes(key: &[Value]) -> usize {
-    let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
-    size_of_val(key) + key.iter().map(text).sum::<usize>()
+    let text = |value: &Value| if let Value::Text(text) = value { ALLOCATION + text.len() } else { 0 };
+    ALLOCATION + size_of_val(key) + key.iter().map(text).sum::<usize>()
 }
 
 /// The order of keys: by their first values, then their second ones.

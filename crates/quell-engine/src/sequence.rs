@@ -11,7 +11,7 @@
 
 use crate::correlate::{Detection, Member};
 use crate::hit::Hit;
-use crate::join_key::Key;
+use crate::join_key::{ALLOCATION, Key};
 use crate::residual::Tie;
 use crate::trace::{Step, Trace};
 use quell_ir::{Value, logic};
@@ -714,7 +714,7 @@ impl Pending {
 }
 
 fn events_bytes(events: &[Arc<Member>]) -> usize {
-    size_of::<Pending>() + events.iter().map(|event| event.bytes()).sum::<usize>()
+    size_of::<Pending>() + ALLOCATION + events.iter().map(|event| event.bytes()).sum::<usize>()
 }
 
 fn lane_bytes(plan: &SequencePlan, key: &Key) -> usize {
