@@ -101,13 +101,13 @@ impl Followed<'_> {
     }
 }
 
-/// How often each alert is in the file.
-fn alerts(text: &str) -> BTreeMap<String, u64> {
+/// Each alert, and how often it is in the file.
+fn alerts(text: &str) -> BTreeMap<String, (u64, &str)> {
     let mut alerts = BTreeMap::new();
     for line in text.lines() {
         let alert: serde_json::Value = serde_json::from_str(line).unwrap();
         let id = alert["kibana"]["alert"]["uuid"].as_str().unwrap().to_owned();
-        *alerts.entry(id).or_insert(0) += 1;
+        alerts.entry(id).or_insert((0, line)).0 += 1;
     }
     alerts
 }
@@ -151,7 +151,8 @@ fn a_process_that_is_killed_loses_no_alert_and_repeats_none() {
         .output()
         .unwrap();
     assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
-    let expected = alerts(&String::from_utf8(whole.stdout).unwrap());
+    let whole = String::from_utf8(whole.stdout).unwrap();
+    let expected = alerts(&whole);
 
     let mut process = followed.start();
     let begun = Instant::now();
@@ -163,16 +164,24 @@ fn a_process_that_is_killed_loses_no_alert_and_repeats_none() {
     std::thread::sleep(Duration::from_millis(500));
     process.kill().unwrap();
     process.wait().unwrap();
-    let found = alerts(&read());
-    let missing = expected.keys().filter(|id| !found.contains_key(*id)).count();
-    let repeated = found.values().filter(|n| **n > 1).count();
-    let foreign = found.keys().filter(|id| !expected.contains_key(*id)).count();
+    let written = read();
+    let found = alerts(&written);
+    let without =
+        |some: &BTreeMap<String, (u64, &str)>, others: &BTreeMap<String, (u64, &str)>| -> Vec<String> {
+            some.iter()
+                .filter(|(id, _)| !others.contains_key(*id))
+                .map(|(_, (_, alert))| (*alert).to_owned())
+                .collect()
+        };
+    let (missing, foreign) = (without(&expected, &found), without(&found, &expected));
+    let repeated = found.values().filter(|(n, _)| *n > 1).count();
     println!("{kills} kills, {} alerts", expected.len());
     assert!(expected.len() > 50, "{}", expected.len());
     assert_eq!(
-        (missing, repeated, foreign),
+        (missing.len(), repeated, foreign.len()),
         (0, 0, 0),
-        "missing, repeated, foreign; standard error: {}",
-        fs::read_to_string(out.join("stderr")).unwrap()
+        "missing, repeated, foreign; standard error: {}; some that are missing: {:#?}",
+        fs::read_to_string(out.join("stderr")).unwrap(),
+        missing.iter().take(5).collect::<Vec<_>>()
     );
 }
