@@ -206,16 +206,18 @@ impl<'e> Correlator<'e> {
             self.fact(&hit);
             return;
         }
-        if let Some(last) = self.moment.last() {
-            let (same_time, same_rule) = (last.time == hit.time, last.rule == hit.rule);
-            if !(same_time && same_rule && last.tiebreaker == hit.tiebreaker) {
+        let same = |last: &Hit| last.time == hit.time && last.rule == hit.rule;
+        match self.moment.last() {
+            Some(last) if same(last) && last.tiebreaker == hit.tiebreaker => {}
+            Some(last) if same(last) => self.flush(found, trace),
+            last => {
+                let same_time = last.is_some_and(|last| last.time == hit.time);
                 self.flush(found, trace);
-            }
-            if !(same_time && same_rule) {
                 self.repetitions.clear();
-            }
-            if !same_time {
-                self.pass(hit.time, found, trace);
+                // What the hit may refute was decided if its window had closed before.
+                if !same_time {
+                    self.pass(hit.time, found, trace);
+                }
             }
         }
         self.moment.push(hit);
