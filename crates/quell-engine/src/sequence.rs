@@ -718,8 +718,9 @@ fn events_bytes(events: &[Arc<Member>]) -> usize {
 }
 
 fn lane_bytes(plan: &SequencePlan, key: &Key) -> usize {
-    let own = size_of::<Lane>() + size_of::<Key>() + plan.places * size_of::<Slot>();
-    own + crate::join_key::bytes(key)
+    // The table is up to half empty, and twice as large for a moment when it grows.
+    let entry = 3 * (size_of::<Lane>() + size_of::<Key>());
+    entry + ALLOCATION + plan.places * size_of::<Slot>() + crate::join_key::bytes(key)
 }
 
 /// The place in the queue of complete ones of that number.
