@@ -52,7 +52,12 @@ impl Words<'_> {
 
     /// What happened.
     pub fn line(&self, line: &Line) -> String {
-        let told = self.what(&line.what);
+        let told = match (&line.what, self.end) {
+            (What::Decided, Some(end)) if line.time > end => {
+                format!("nothing came until the log ended at {}: complete", clock(end))
+            }
+            (what, _) => self.what(what),
+        };
         if line.count > 1 {
             format!("{told} ({} times since {})", crate::units::count(line.count), clock(line.since))
         } else {
@@ -135,6 +140,7 @@ impl Words<'_> {
     pub fn when(&self, line: &Line) -> String {
         match &line.what {
             What::Left { .. } => String::from("in the end"),
+            What::Decided if self.end.is_some_and(|end| line.time > end) => String::from("in the end"),
             _ => instant(line.time),
         }
     }

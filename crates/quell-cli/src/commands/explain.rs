@@ -153,12 +153,12 @@ struct Telling<'t> {
 }
 
 /// The number of a part, its condition, what came to it.
-const PARTS: [Column; 3] = [Column::word(6), Column::text(60, 45), Column::rest()];
+const PARTS: [Column; 3] = [Column::word(6), Column::text(60, 40), Column::rest()];
 /// Time, part, what happened, host, user, process, what the event is about.
 const STORY: [Column; 7] = [
     Column::word(29),
     Column::word(6),
-    Column::text(90, 45),
+    Column::text(100, 60),
     Column::text(24, 13),
     Column::text(24, 13),
     Column::text(24, 13),
@@ -389,11 +389,13 @@ impl Telling<'_> {
 
     fn write_rest(&self, out: &mut dyn Write) -> io::Result<()> {
         let joins = self.parts().first().is_some_and(|part| part.kind != PartKind::Event);
-        if joins && self.stories.is_empty() && (self.focus.event.is_some() || !self.focus.keys.is_empty()) {
-            let who =
-                if self.focus.keys.is_empty() { "the event takes" } else { "no event with such a key takes" };
-            let not = if self.focus.keys.is_empty() { "no" } else { "any" };
-            writeln!(out, "\n{who} part in {not} sequence or sample")?;
+        let asked = !self.explanation.events.is_empty() || !self.focus.keys.is_empty();
+        if joins && asked && self.stories.is_empty() {
+            let words = match self.focus.keys.is_empty() {
+                true => "the event takes no part: nothing happened to any key because of it",
+                false => "nothing happened to such a key",
+            };
+            writeln!(out, "\n{words}")?;
         }
         let more = self.stories.len().saturating_sub(self.limit) as u64;
         if more > 0 {
