@@ -12,6 +12,9 @@ const BUDGET: usize = 256 << 20;
 /// The lines of a story that are kept of each: its beginning, the marked ones after it, its end.
 const LINES: usize = 200;
 
+/// The last lines among which one is looked for that says the same.
+const WINDOW: usize = 16;
+
 /// An event of a story.
 #[derive(Clone, Debug)]
 pub struct Happening {
@@ -72,6 +75,15 @@ impl What {
         }
     }
 
+    fn is_nothing(&self) -> bool {
+        matches!(self, What::Nothing { .. })
+    }
+
+    /// Whether no sequence is changed by it.
+    fn is_quiet(&self) -> bool {
+        matches!(self, What::Nothing { .. } | What::Unlike { .. } | What::Forbidden { .. })
+    }
+
     /// Whether it decides over a sequence.
     fn decides(&self) -> bool {
         matches!(
@@ -101,6 +113,16 @@ pub struct Line {
     pub since: i64,
     /// Whether the event that is looked for did it.
     pub marked: bool,
+    /// The one before the last, if there are several.
+    previous: Option<(i64, Option<Happening>)>,
+}
+
+impl Line {
+    /// The line without its last event, if there are others.
+    fn without_last(self) -> Option<Line> {
+        let (time, event) = self.previous?;
+        Some(Line { time, event, count: self.count.saturating_sub(1), previous: None, ..self })
+    }
 }
 
 /// What happened to a key.
@@ -166,12 +188,6 @@ impl Story {
         }
     }
 
-    fn pop(&mut self) {
-        let line = if self.tail.is_empty() { self.head.pop() } else { self.tail.pop_back() };
-        let bytes = line.as_ref().map_or(0, bytes_of);
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-
     /// Adds a line, or counts it to the last one.
     fn add(&mut self, line: Line) {
         let same_event = |a: &Line, b: &Line| match (&a.event, &b.event) {
@@ -179,33 +195,58 @@ impl Story {
             _ => false,
         };
         // Of an event that did something it need not be said what it did not do.
-        while let Some(last) = self.last() {
-            if !(matches!(last.what, What::Nothing { .. }) && same_event(last, &line) && last.count == 1) {
-                break;
+        while self.last().is_some_and(|last| last.what.is_nothing() && same_event(last, &line)) {
+            let rest = self.remove(0).and_then(Line::without_last);
+            rest.into_iter().for_each(|rest| self.push(rest));
+        }
+        if line.what.is_nothing() && self.last().is_some_and(|last| same_event(last, &line)) {
+            return;
+        }
+        match self.repeated(&line) {
+            Some(back) if !line.marked => {
+                let (count, since, previous) = match self.remove(back) {
+                    Some(old) => (old.count + 1, old.since, Some((old.time, old.event))),
+                    None => (1, line.since, None),
+                };
+                self.push(Line { count, since, previous, ..line });
             }
-            self.pop();
+            _ => self.push(line),
         }
-        if matches!(line.what, What::Nothing { .. })
-            && self.last().is_some_and(|last| same_event(last, &line))
-        {
-            return;
+    }
+
+    /// How far back the line is that says the same, if nothing came of those after it.
+    fn repeated(&self, line: &Line) -> Option<usize> {
+        let mut recent = self.tail.iter().rev().chain(self.head.iter().rev()).take(WINDOW).enumerate();
+        if !line.what.is_quiet() {
+            return recent
+                .next()
+                .filter(|(_, last)| last.what.repeats(&line.what) && !last.marked)
+                .map(|_| 0);
         }
-        if let Some(last) = self.last()
-            && last.what.repeats(&line.what)
-            && !last.marked
-            && !line.marked
-        {
-            let (count, since) = (last.count + 1, last.since);
-            *last = Line { count, since, ..line };
-            return;
-        }
-        self.push(line);
+        recent
+            .take_while(|(_, other)| other.what.is_quiet() && !other.marked)
+            .find(|(_, other)| other.what.repeats(&line.what))
+            .map(|(back, _)| back)
+    }
+
+    /// Takes out the line that is so many before the last.
+    fn remove(&mut self, back: usize) -> Option<Line> {
+        let line = match self.tail.len().checked_sub(back + 1) {
+            Some(at) => self.tail.remove(at),
+            None => {
+                let at = (self.tail.len() + self.head.len()).checked_sub(back + 1)?;
+                (at < self.head.len()).then(|| self.head.remove(at))
+            }
+        };
+        self.bytes = self.bytes.saturating_sub(line.as_ref().map_or(0, bytes_of));
+        line
     }
 }
 
 fn bytes_of(line: &Line) -> usize {
-    let event = line.event.as_ref().map_or(0, |event| event.id.len() + record_bytes(&event.record));
-    size_of::<Line>() + event
+    let previous = line.previous.as_ref().and_then(|(_, event)| event.as_ref());
+    let events = line.event.iter().chain(previous);
+    size_of::<Line>() + events.map(|event| event.id.len() + record_bytes(&event.record)).sum::<usize>()
 }
 
 fn record_bytes(record: &RecordRef) -> usize {
@@ -291,7 +332,7 @@ impl<'e> Stories<'e> {
             story.furthest = story.furthest.max(reached);
             story.found += u64::from(matches!(what, What::Complete | What::Decided));
             let marked = event.as_ref().is_some_and(|event| marks == Some(&*event.id));
-            story.add(Line { time, what, event, count: 1, since: time, marked });
+            story.add(Line { time, what, event, count: 1, since: time, marked, previous: None });
         });
     }
 
@@ -327,8 +368,7 @@ impl<'e> Stories<'e> {
 impl Story {
     /// Counts the last line to the one before it, if that says the same.
     fn join_last(&mut self) {
-        if let Some(line) = self.tail.pop_back().or_else(|| self.head.pop()) {
-            self.bytes = self.bytes.saturating_sub(bytes_of(&line));
+        if let Some(line) = self.remove(0) {
             self.add(line);
         }
     }
@@ -366,4 +406,59 @@ fn what_of(step: SequenceStep) -> Option<(What, Option<Happening>)> {
             (What::Left { place, since, began: began(&events) }, None)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Happening, LINES, Line, Story, What};
+    use quell::{RecordRef, RecordText};
+    use std::sync::Arc;
+
+    fn line(time: i64, what: What, id: &str) -> Line {
+        let record = RecordRef { source: 0, position: Default::default(), text: RecordText::Reread(1) };
+        let event = Some(Happening { id: id.into(), time: Some(time), record });
+        Line { time, what, event, count: 1, since: time, marked: false, previous: None }
+    }
+
+    fn told(story: &Story) -> Vec<(i64, u64)> {
+        story.lines().concat().iter().map(|line| (line.time, line.count)).collect()
+    }
+
+    #[test]
+    fn what_changes_nothing_is_counted_and_what_an_event_did_hides_what_it_did_not() {
+        let mut story = Story::new(&Arc::from([]), 0, 0);
+        let (reached, nothing) =
+            (What::Reached { place: 0, replaces: None }, |place| What::Nothing { place });
+        for (time, what, id) in [
+            (1, nothing(2), "a"),
+            (1, nothing(1), "a"), // the same event: said once
+            (2, nothing(1), "b"),
+            (3, nothing(2), "c"),
+            (4, nothing(1), "d"),
+            (5, nothing(1), "e"),
+            (5, reached.clone(), "e"), // it did something
+            (6, nothing(1), "f"),
+        ] {
+            story.add(line(time, what, id));
+        }
+        // Place 2: c; place 1: a, b and d; then e, then f.
+        assert_eq!(told(&story), [(3, 1), (4, 3), (5, 1), (6, 1)]);
+    }
+
+    #[test]
+    fn a_long_story_keeps_its_beginning_its_end_and_what_decided() {
+        let mut story = Story::new(&Arc::from([]), 0, 0);
+        for time in 0..10_000 {
+            let what =
+                if time == 5_000 { What::Complete } else { What::Reached { place: 0, replaces: None } };
+            story.add(line(time, what, &time.to_string()));
+        }
+        let times: Vec<i64> = told(&story).iter().map(|(time, _)| *time).collect();
+        let n = LINES as i64;
+        let expected: Vec<i64> = (0..n).chain([5_000]).chain(10_000 - n..10_000).collect();
+        assert_eq!(times, expected);
+        assert_eq!(story.omitted, 10_000 - 2 * LINES as u64 - 1);
+        let bytes: usize = story.lines().concat().iter().map(|line| super::bytes_of(line)).sum();
+        assert_eq!(story.bytes, bytes + size_of::<Story>());
+    }
 }
