@@ -20,7 +20,7 @@ pub enum Exit {
 
 /// Code and meaning of each, in order. The help prints it.
 const TABLE: [(Exit, u8, &str); 5] = [
-    (Exit::Success, 0, "nothing found; for query, decode and fmt: done"),
+    (Exit::Success, 0, "nothing found; for query, explain, decode and fmt: done"),
     (Exit::Findings, 1, "findings"),
     (Exit::Unusable, 2, "a rule or an input could not be used"),
     (Exit::Usage, 3, "the command line or quell.toml is wrong, or the output cannot be written"),

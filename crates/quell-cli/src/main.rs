@@ -21,6 +21,8 @@ mod progress;
 mod rule_options;
 mod settings;
 mod snippet;
+mod story;
+mod story_words;
 mod summary;
 mod units;
 mod write_targets;

@@ -1,10 +1,13 @@
 //! Which rules: the options that every command that reads rules shares.
 
+use crate::console::Console;
+use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::findings::refused_option;
+use crate::findings::{refused_option, tell_unusable};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
-use quell::{CompileOptions, Diagnostic, Dialect, RuleSet, RuleSpec, Selection};
+use quell::{CompileOptions, Diagnostic, Dialect, Rule, RuleSet, RuleSpec, Selection};
+use std::path::Path;
 
 /// The set that is read where no other is named.
 pub const DEFAULT_SET: &str = "t1046";
@@ -74,6 +77,37 @@ impl RuleOptions {
         Ok(set)
     }
 
+    /// The one rule that `word` names, by its id, its name, or the file that holds it and no other; and the exit code that the
+    /// files mean which were read for it: what is wrong with them is told.
+    ///
+    /// # Errors
+    /// It names none or several.
+    pub fn load_one(&self, console: &Console, word: &str) -> Result<(Rule, Exit), Failure> {
+        let is_file = Path::new(word).is_file();
+        let set = match is_file {
+            true => RuleOptions { rules: vec![word.to_owned()], ..self.clone() }.load()?,
+            false => self.load()?,
+        };
+        let exit = tell_unusable(console, &set.findings);
+        let mut rules = if is_file { set.rules } else { named(word, set.rules)? };
+        if rules.len() == 1
+            && let Some(rule) = rules.pop()
+        {
+            return Ok((rule, exit));
+        }
+        if rules.is_empty() && exit == Exit::Unusable {
+            return Err(Failure::unusable(format!("`{word}` holds no rule that can be used")));
+        }
+        let names: Vec<String> = rules.iter().take(10).map(|rule| format!("`{}`", rule.name)).collect();
+        let failure = Failure::usage(format!("`{word}` names {} rules", rules.len()));
+        let with = if is_file { format!(", with `--rules {word}`") } else { String::new() };
+        Err(if names.is_empty() {
+            failure
+        } else {
+            failure.help(format!("name one of them{with}: {}", names.join(", ")))
+        })
+    }
+
     /// What `--rule`, `--tag`, `--technique` and `--exclude` select.
     #[must_use]
     pub fn selection(&self) -> Selection {
@@ -95,4 +129,16 @@ impl RuleOptions {
             ..CompileOptions::new(quell::schema())
         }
     }
+}
+
+/// The rules of that id or name.
+fn named(word: &str, rules: Vec<Rule>) -> Result<Vec<Rule>, Failure> {
+    let selection = Selection { rules: vec![word.to_owned()], ..Selection::default() };
+    selection.apply(rules).map_err(|errors| {
+        let failure = Failure::usage(format!("no rule has the id or name `{word}`"));
+        match errors.into_iter().find_map(|error| error.help) {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    })
 }

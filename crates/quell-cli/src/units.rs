@@ -81,6 +81,41 @@ pub fn second(nanos: i64) -> String {
     format_time(nanos, "%Y-%m-%d %H:%M:%S")
 }
 
+/// `2023-04-02 10:11:09`, or `2023-04-02 10:11:09.123` where there is a fraction, UTC.
+#[must_use]
+pub fn instant(nanos: i64) -> String {
+    format_time(nanos, "%Y-%m-%d %H:%M:%S%.f")
+}
+
+/// `10:11:09`, or `10:11:09.123` where there is a fraction, UTC.
+#[must_use]
+pub fn clock(nanos: i64) -> String {
+    format_time(nanos, "%H:%M:%S%.f")
+}
+
+/// How far two times lie apart, exactly, by its two largest units: `61 s` is `1 min 1 s`, 36 hours are `1 d 12 h`.
+#[must_use]
+pub fn interval(nanos: i64) -> String {
+    const UNITS: [(i64, &str); 6] = [
+        (86_400_000_000_000, "d"),
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "min"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1, "ns"),
+    ];
+    let mut rest = nanos.max(0);
+    let mut parts = Vec::new();
+    for (size, unit) in UNITS {
+        let n = rest / size;
+        rest %= size;
+        if n > 0 && parts.len() < 2 {
+            parts.push(format!("{n} {unit}"));
+        }
+    }
+    if parts.is_empty() { String::from("0 s") } else { parts.join(" ") }
+}
+
 /// `2023-04-02 10:11`, UTC.
 #[must_use]
 pub fn minute(nanos: i64) -> String {
@@ -134,7 +169,9 @@ fn scaled(n: u64, units: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, count, counted, duration, iso, parse_duration, parse_size, second};
+    use super::{
+        bytes, clock, count, counted, duration, instant, interval, iso, parse_duration, parse_size, second,
+    };
     use std::time::Duration;
 
     #[test]
@@ -181,6 +218,22 @@ mod tests {
     }
 
     #[test]
+    fn intervals_are_exact_to_two_units() {
+        let cases = [
+            (0, "0 s"),
+            (-5, "0 s"),
+            (2_500, "2 s 500 ms"),
+            (60_000, "1 min"),
+            (61_000, "1 min 1 s"),
+            (3_600_001, "1 h 1 ms"),
+            (129_600_000, "1 d 12 h"),
+        ];
+        for (milliseconds, expected) in cases {
+            assert_eq!(interval(milliseconds * 1_000_000), expected);
+        }
+    }
+
+    #[test]
     fn times_fit_their_size() {
         let cases = [
             (800, "0.8 ms"),
@@ -194,6 +247,8 @@ mod tests {
         }
         assert_eq!(second(1_680_430_269_123_000_000), "2023-04-02 10:11:09");
         assert_eq!(iso(1_680_430_269_123_000_000), "2023-04-02T10:11:09.123Z");
+        assert_eq!(instant(1_680_430_269_123_000_000), "2023-04-02 10:11:09.123");
+        assert_eq!(clock(1_680_430_269_000_000_000), "10:11:09");
         assert_eq!(iso(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(iso(i64::MIN), "1677-09-21T00:12:43.145224192Z");
     }

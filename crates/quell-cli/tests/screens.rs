@@ -11,10 +11,11 @@ fn all(ran: &support::Ran) -> String {
 
 #[test]
 fn help_of_every_command() {
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 12] = [
         &[],
         &["scan"],
         &["query"],
+        &["explain"],
         &["check"],
         &["fmt"],
         &["rules"],
@@ -65,6 +66,33 @@ fn a_sequence_stands_with_its_events() {
     }
     let ran = quell(["rules", "show", "Scanner Then*", "--rules", "rules"]);
     insta::assert_snapshot!("sequence_rules_show", all(&ran));
+}
+
+#[test]
+fn an_explanation_tells_what_happened_to_keys() {
+    for rule in ["story", "before", "behind", "runs", "sample", "never"] {
+        let rule_file = format!("explain/{rule}.eql");
+        let args = ["explain", &rule_file, "explain/stories.ndjson", "--output", "table", "--limit", "10"];
+        insta::assert_snapshot!(format!("explain_{rule}"), all(&quell(args)));
+    }
+    let narrow =
+        ["explain", "explain/story.eql", "explain/stories.ndjson", "--output", "table", "--limit", "2"];
+    let mut narrow = command(narrow);
+    let ran = ran(narrow.env("COLUMNS", "100"));
+    assert!(ran.stdout.lines().all(|line| line.chars().count() <= 100), "{}", ran.stdout);
+    insta::assert_snapshot!("explain_narrow", all(&ran));
+}
+
+#[test]
+fn an_explanation_tells_which_tests_an_event_passes() {
+    let explain = |rule: &str, event: &str, output: &str| {
+        let rule = format!("explain/{rule}.eql");
+        all(&quell(["explain", &rule, "explain/stories.ndjson", "--event", event, "--output", output]))
+    };
+    insta::assert_snapshot!("explain_event", explain("tree", "d1", "table"));
+    insta::assert_snapshot!("explain_event_no_match", explain("tree", "h1", "table"));
+    insta::assert_snapshot!("explain_event_of_key", explain("story", "b4", "table"));
+    insta::assert_snapshot!("explain_event_ndjson", explain("story", "c2", "ndjson"));
 }
 
 #[test]

@@ -255,6 +255,11 @@ impl<'e> Correlator<'e> {
         let mut by_rank: Vec<(u32, RuleState)> = (0..).zip(self.rules).collect();
         by_rank.sort_by_key(|(number, _)| self.engine.rank(*number));
         for (number, RuleState { joined, mut pipes }) in by_rank {
+            if let Joined::Sequence(state) = &joined
+                && trace.listens()
+            {
+                state.tell_left(trace);
+            }
             if let Joined::Sample(state) = joined {
                 for detection in state.finish(number) {
                     if let Some(detection) = pipes.push(detection) {
@@ -305,7 +310,7 @@ impl<'e> Correlator<'e> {
     pub fn evict(&mut self, bytes: usize, now: i64, found: &mut dyn Found) {
         for (rule, state) in self.engine.rules.iter().zip(&mut self.rules) {
             if let (Join::Sequence(plan), Joined::Sequence(state)) = (&rule.join, &mut state.joined) {
-                state.sweep(plan, now);
+                state.sweep(plan, now, &mut NoTrace);
             }
         }
         // Processes come and go: the half that was heard of last is the half that may still have children.

@@ -187,7 +187,7 @@ impl EventFacts {
     }
 }
 
-fn member(event: &mut Event<'_>, slots: &MemberSlots) -> MemberId {
+pub(crate) fn member(event: &mut Event<'_>, slots: &MemberSlots) -> MemberId {
     for slot in [slots.id, slots.event_id] {
         if let Datum::Text(id) = event.values(slot).first()
             && !id.is_empty()

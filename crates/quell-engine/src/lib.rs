@@ -26,6 +26,7 @@ mod text_index;
 mod trace;
 mod truth;
 mod waiting;
+mod why;
 mod wildcard;
 mod witness;
 
@@ -42,3 +43,4 @@ pub use saved::{Restored, StateError};
 pub use stats::MatchStats;
 pub use trace::{NoTrace, Step, Trace};
 pub use waiting::Waiting;
+pub use why::{Tested, Verdict, Why};

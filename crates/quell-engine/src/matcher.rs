@@ -126,6 +126,7 @@ fn hit(
         Some(fields) => {
             let keys = join_key::keys(fields, event);
             if keys.list.is_empty() {
+                stats.without_key += 1;
                 return None;
             }
             keys

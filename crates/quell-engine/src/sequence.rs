@@ -11,7 +11,7 @@
 
 use crate::correlate::{Detection, Member};
 use crate::hit::Hit;
-use crate::join_key::{ALLOCATION, Key};
+use crate::join_key::{ALLOCATION, Key, compare_keys};
 use crate::residual::Tie;
 use crate::trace::{Step, Trace};
 use quell_ir::{Value, logic};
@@ -304,7 +304,7 @@ impl SequenceState {
                             self.place(plan, key, place, time, hit, member, around, due);
                         }
                     }
-                    Role::Missing(gap) => self.forbidden(plan, key, *gap, time, hit, around),
+                    Role::Missing(gap) => self.forbidden(plan, key, *gap, time, hit, member, around),
                     Role::Until => {}
                 }
             }
@@ -313,12 +313,12 @@ impl SequenceState {
         for hit in hits {
             if let Some(Role::Until) = plan.roles.get(usize::from(hit.step)) {
                 for key in &hit.keys {
-                    self.until(plan, key, time, hit, around);
+                    self.until(plan, key, time, hit, member, around);
                 }
             }
         }
         if self.lanes.len() > (2 * self.swept).max(1024) {
-            self.sweep(plan, time);
+            self.sweep(plan, time, around.trace);
         }
     }
 
@@ -387,7 +387,10 @@ impl SequenceState {
             around.tell(key, time, || Step::Replaced { place, events: old.events });
         } else if slot.more.len() > (2 * slot.left).max(64) {
             let too_long = |pending: &Pending| plan.too_long(pending.began, time);
-            slot.take_where(too_long, |old| *bytes = bytes.saturating_sub(old.bytes()));
+            slot.take_where(too_long, |old| {
+                *bytes = bytes.saturating_sub(old.bytes());
+                around.tell(key, time, || Step::Left { place, events: old.events });
+            });
             slot.left = slot.more.len();
         }
     }
@@ -439,7 +442,11 @@ impl SequenceState {
             self.bytes = self.bytes.saturating_sub(lane_bytes(plan, key));
         }
         if plan.too_long(pending.began, time) {
-            around.tell(key, time, || Step::TooLong { place: before + 1, events: pending.events });
+            around.tell(key, time, || Step::TooLong {
+                place: before + 1,
+                member: Arc::clone(member),
+                events: pending.events,
+            });
             return Some(Moved::Dropped);
         }
         let last = pending.events.last().and_then(|last| last.time).map_or(i64::MIN, milliseconds);
@@ -479,6 +486,7 @@ impl SequenceState {
         self.complete.push_back(Complete { key: Arc::clone(key), events: pending.events, verdict });
     }
 
+    #[allow(clippy::too_many_arguments, reason = "an event in a gap of a key is all of these")]
     fn forbidden(
         &mut self,
         plan: &SequencePlan,
@@ -486,6 +494,7 @@ impl SequenceState {
         gap: usize,
         time: i64,
         hit: &Hit,
+        member: &Arc<Member>,
         around: &mut Around<'_>,
     ) {
         if !(around.holds)(hit, &[]) {
@@ -501,13 +510,16 @@ impl SequenceState {
                 let refutes = now > last;
                 if refutes {
                     one.verdict = Verdict::Refuted;
-                    around.tell(key, time, || Step::RefutedBehind { events: one.events.clone() });
+                    around.tell(key, time, || Step::RefutedBehind {
+                        events: one.events.clone(),
+                        by: Arc::clone(member),
+                    });
                 }
                 !refutes
             });
             return;
         }
-        around.tell(key, time, || Step::Forbidden { gap });
+        around.tell(key, time, || Step::Forbidden { gap, by: Arc::clone(member) });
         let lane = lane(&mut self.lanes, &mut self.bytes, plan, key);
         let Some(mark) = lane.marks.get_mut(gap) else { return };
         *mark = Some(match *mark {
@@ -517,7 +529,15 @@ impl SequenceState {
         });
     }
 
-    fn until(&mut self, plan: &SequencePlan, key: &Key, time: i64, hit: &Hit, around: &mut Around<'_>) {
+    fn until(
+        &mut self,
+        plan: &SequencePlan,
+        key: &Key,
+        time: i64,
+        hit: &Hit,
+        member: &Arc<Member>,
+        around: &mut Around<'_>,
+    ) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         let bytes = &mut self.bytes;
         for (place, slot) in lane.slots.iter_mut().enumerate() {
@@ -526,7 +546,8 @@ impl SequenceState {
                 |ended| {
                     *bytes = bytes.saturating_sub(ended.bytes());
                     if around.traced {
-                        around.trace.step(key, time, Step::Ended { place, events: ended.events });
+                        let step = Step::Ended { place, events: ended.events, by: Arc::clone(member) };
+                        around.trace.step(key, time, step);
                     }
                 },
             );
@@ -588,14 +609,19 @@ impl SequenceState {
     }
 
     /// Forgets what can never be seen in a result at `now` or later.
-    pub(crate) fn sweep(&mut self, plan: &SequencePlan, now: i64) {
+    pub(crate) fn sweep(&mut self, plan: &SequencePlan, now: i64, trace: &mut dyn Trace) {
         if let Some(maxspan) = plan.maxspan {
             let oldest = milliseconds(now.saturating_sub(maxspan)) - 1;
-            let bytes = &mut self.bytes;
+            let (bytes, traced) = (&mut self.bytes, trace.listens());
             self.lanes.retain(|key, lane| {
-                for slot in &mut lane.slots {
+                for (place, slot) in lane.slots.iter_mut().enumerate() {
                     let too_long = |pending: &Pending| plan.too_long(pending.began, now);
-                    slot.take_where(too_long, |old| *bytes = bytes.saturating_sub(old.bytes()));
+                    slot.take_where(too_long, |old| {
+                        *bytes = bytes.saturating_sub(old.bytes());
+                        if traced {
+                            trace.step(key, now, Step::Left { place, events: old.events });
+                        }
+                    });
                 }
                 for mark in &mut lane.marks {
                     if mark.is_some_and(|mark| mark.latest < oldest) {
@@ -610,6 +636,20 @@ impl SequenceState {
             });
         }
         self.swept = self.lanes.len();
+    }
+
+    /// Tells what still waits when nothing comes any more, at the time of its last event, in the order of keys.
+    pub(crate) fn tell_left(&self, trace: &mut dyn Trace) {
+        let mut lanes: Vec<(&Key, &Lane)> = self.lanes.iter().collect();
+        lanes.sort_by(|(a, _), (b, _)| compare_keys(a, b));
+        for (key, lane) in lanes {
+            for (place, slot) in lane.slots.iter().enumerate() {
+                for pending in slot.iter() {
+                    let time = pending.events.last().and_then(|last| last.time).unwrap_or(pending.began);
+                    trace.step(key, time, Step::Left { place, events: pending.events.clone() });
+                }
+            }
+        }
     }
 
     /// About how many bytes it holds.

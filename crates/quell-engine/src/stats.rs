@@ -12,6 +12,8 @@ pub struct MatchStats {
     pub candidates: u64,
     /// Hits that were left out because the rule's index patterns match none of the event's index names.
     pub other_index: u64,
+    /// Hits that were left out because the event has no value for a join key of the step.
+    pub without_key: u64,
     /// Tests that a limit cut short (combinations of elements, derived text), so that they may have missed a match.
     pub cut: u64,
     /// Events that some sequence, or the lineage of processes, would take but for their having no time.
@@ -29,6 +31,7 @@ impl MatchStats {
         self.without_index += other.without_index;
         self.candidates += other.candidates;
         self.other_index += other.other_index;
+        self.without_key += other.without_key;
         self.cut += other.cut;
         self.without_time += other.without_time;
         self.keys_cut += other.keys_cut;

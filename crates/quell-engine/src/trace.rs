@@ -62,6 +62,8 @@ pub enum Step {
     TooLong {
         /// The place.
         place: usize,
+        /// The event.
+        member: Arc<Member>,
         /// The events that had waited.
         events: Vec<Arc<Member>>,
     },
@@ -71,11 +73,15 @@ pub enum Step {
         place: usize,
         /// The events.
         events: Vec<Arc<Member>>,
+        /// The event of `until`.
+        by: Arc<Member>,
     },
     /// Something came that must not come in this gap.
     Forbidden {
         /// The gap.
         gap: usize,
+        /// The event.
+        by: Arc<Member>,
     },
     /// Something had come before this place that must not: the sequence goes on and will be refuted.
     Between {
@@ -107,10 +113,20 @@ pub enum Step {
     RefutedBehind {
         /// The events.
         events: Vec<Arc<Member>>,
+        /// What came.
+        by: Arc<Member>,
     },
     /// Nothing came behind the last event that must not: it is found.
     Decided {
         /// The events.
+        events: Vec<Arc<Member>>,
+    },
+    /// What a sequence waited for did not come: not within `maxspan`, or not before the input ended. Told when it is forgotten,
+    /// some time after `maxspan` is over, or in the end.
+    Left {
+        /// The place of the last event.
+        place: usize,
+        /// The events that waited.
         events: Vec<Arc<Member>>,
     },
 }

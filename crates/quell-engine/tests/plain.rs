@@ -15,7 +15,7 @@ use quell_ir::pattern::{IpBlock, Regex, Wildcard, folded};
 use quell_ir::{
     Case, Condition, EventFilter, Expr, FieldRef, FieldType, Logic, Predicate, Query, Scope, Span, Value,
 };
-use scan::{bare_rule, engine_of, hit_rules};
+use scan::{bare_rule, engine_of, hit_rules, verdicts};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -225,10 +225,14 @@ proptest! {
         let records: Vec<&str> = records.iter().map(String::as_str).collect();
         let found = hit_rules(&engine, &records);
         let mut arena = Bump::new();
-        for (event, found) in events.iter().zip(&found) {
+        let filters: Vec<EventFilter> = rules.iter().map(filter).collect();
+        for ((event, found), record) in events.iter().zip(&found).zip(&records) {
             let mut expected = Vec::new();
+            let why = verdicts(&engine, &filters, record);
             for (n, rule) in rules.iter().enumerate() {
-                if holds(&filter(rule), event, &mut arena) {
+                let holds = holds(&filter(rule), event, &mut arena);
+                prop_assert_eq!(why[n], Some(holds), "{} of {}", n, event);
+                if holds {
                     expected.push(format!("{n:02}"));
                 }
             }

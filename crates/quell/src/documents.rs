@@ -80,11 +80,15 @@ impl<'r> Documents<'r> {
     /// Where a record cannot be had again.
     pub fn events(&mut self, alert: &Alert) -> Result<Vec<Option<Map<String, Value>>>, DocumentError> {
         let document =
-            |member: &Option<Member>| member.as_ref().map(|one| self.event(&one.record)).transpose();
+            |member: &Option<Member>| member.as_ref().map(|one| self.record(&one.record)).transpose();
         alert.members.iter().map(document).collect()
     }
 
-    fn event(&mut self, record: &RecordRef) -> Result<Map<String, Value>, DocumentError> {
+    /// The ECS document of a record.
+    ///
+    /// # Errors
+    /// Where it cannot be had again.
+    pub fn record(&mut self, record: &RecordRef) -> Result<Map<String, Value>, DocumentError> {
         let source = self.sources.get(record.source as usize).ok_or(DocumentError::Unknown)?;
         let (file, format) = (source.0, source.1.ok_or(DocumentError::Unknown)?);
         let path = || file.path.display().to_string();

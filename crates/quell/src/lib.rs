@@ -18,6 +18,7 @@ mod checkpoint;
 mod context;
 mod decode;
 mod documents;
+mod explain;
 mod pipeline;
 mod query;
 mod scan;
@@ -26,6 +27,10 @@ mod stream;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use decode::{Decoded, decode};
 pub use documents::{DocumentError, Documents};
+pub use explain::{
+    Explain, Explanation, Focus, KeptOut, NotExplained, Part, PartCounts, PartKind, PartVerdict, Reason,
+    ReasonKind, SeenEvent, Told, ToldSink,
+};
 pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{QueryError, QueryOptions, query};
 pub use scan::{AlertSink, NotRun, Report, Scan, ScanOptions, Stats};
@@ -33,9 +38,9 @@ pub use stream::{
     StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_standard_input,
 };
 
-pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition, SpillError};
+pub use quell_engine::{Alert, Key, Member, ResultLimit, ResultPosition, SpillError, Step as SequenceStep};
 pub use quell_eql::{Dialect, format_source};
-pub use quell_event::EcsSchema;
+pub use quell_event::{EcsSchema, RecordRef, RecordText};
 pub use quell_ingest::{FollowPosition, InputWarning, LiveInput, Loss, WarningLog};
 pub use quell_ir::Value as Constant;
 pub use quell_ir::diagnostic::{did_you_mean, near_names};

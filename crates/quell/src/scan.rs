@@ -2,6 +2,7 @@
 
 use crate::context::read_context;
 use crate::documents::Documents;
+use crate::explain::Watch;
 use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
 use crate::stream::StreamCounts;
 use jiff::tz::TimeZone;
@@ -180,12 +181,29 @@ impl Scan {
         progress: &dyn Progress,
         sink: &mut AlertSink<'_>,
     ) -> Report {
+        let correlate = |report: &mut Report, workers: Vec<MatchWork<'_>>, _: MatchStats| {
+            let runs = workers.into_iter().map(|worker| worker.hits).collect();
+            let (spill_errors, cut) = self.correlate(runs, report, sink);
+            report.spill_errors = spill_errors;
+            report.stats.tests_cut += cut;
+        };
+        self.match_then(paths, progress, &|| None, correlate).0
+    }
+
+    /// Matches all that `paths` name, with somebody who watches on each thread, and does `then` with what that gave.
+    pub(crate) fn match_then<'w, P: AsRef<Path>, R>(
+        &'w self,
+        paths: &[P],
+        progress: &dyn Progress,
+        watch: &dyn Fn() -> Option<Watch<'w>>,
+        then: impl FnOnce(&mut Report, Vec<MatchWork<'_>>, MatchStats) -> R,
+    ) -> (Report, R) {
         let started = Instant::now();
         let found = discover(paths);
         let decoders = Decoders::new(&self.engine, &self.options);
         let context = Arc::new(read_context(self.engine.fields(), &found.files, &self.options, progress));
-        let workers: Vec<MatchWork<'_>> =
-            (0..self.options.threads()).map(|_| MatchWork::new(self, &decoders, &context)).collect();
+        let worker = |_| MatchWork { watch: watch(), ..MatchWork::new(self, &decoders, &context) };
+        let workers: Vec<MatchWork<'_>> = (0..self.options.threads()).map(worker).collect();
         let (workers, driven) = drive(&found.files, &self.options.open_options(), workers, progress);
         let mut report = Report::new(found.files, found.warnings, driven, &self.options);
         let mut matched = MatchStats::default();
@@ -196,12 +214,9 @@ impl Scan {
         self.count(&mut report, &matched);
         report.stats.context_forgotten = context.forgotten();
         report.context = Arc::clone(&context);
-        let runs = workers.into_iter().map(|worker| worker.hits).collect();
-        let (spill_errors, cut) = self.correlate(runs, &report, sink);
-        report.spill_errors = spill_errors;
-        report.stats.tests_cut += cut;
+        let rest = then(&mut report, workers, matched);
         report.stats.elapsed = started.elapsed();
-        report
+        (report, rest)
     }
 
     /// What a stream came to.
@@ -322,6 +337,7 @@ pub(crate) struct MatchWork<'s> {
     since: Option<i64>,
     until: Option<i64>,
     hits: HitRuns<'s>,
+    watch: Option<Watch<'s>>,
     events: u64,
     out_of_range: u64,
     first: Option<i64>,
@@ -342,6 +358,7 @@ impl<'s> MatchWork<'s> {
             since: scan.options.since,
             until: scan.options.until,
             hits: HitRuns::new(&scan.engine, scan.options.hit_memory()),
+            watch: None,
             events: 0,
             out_of_range: 0,
             first: None,
@@ -380,13 +397,25 @@ impl<'s> MatchWork<'s> {
             };
             RecordRef { source, position, text }
         };
+        if let Some(watch) = &mut self.watch {
+            watch.event(time, &mut event, &mut reference);
+        }
+        let before = self.hits.hits.len();
         self.matcher.match_event(&mut event, &mut reference, &mut self.hits.hits);
+        if let Some(watch) = &mut self.watch {
+            watch.hits(self.hits.hits.get(before..).unwrap_or_default());
+        }
         Ok(time)
     }
 
     /// The hits of the last records.
     pub(crate) fn take_hits(&mut self) -> Vec<Hit> {
         std::mem::take(&mut self.hits.hits)
+    }
+
+    /// What it found, and who watched.
+    pub(crate) fn into_parts(self) -> (HitRuns<'s>, Option<Watch<'s>>) {
+        (self.hits, self.watch)
     }
 
     /// Records that were decoded.

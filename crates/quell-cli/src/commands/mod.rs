@@ -4,6 +4,7 @@ pub mod bench;
 pub mod check;
 pub mod completions;
 pub mod decode;
+pub mod explain;
 pub mod fmt;
 pub mod query;
 pub mod rules;
@@ -19,6 +20,7 @@ use clap::Subcommand;
 pub enum Command {
     Scan(scan::Scan),
     Query(query::Query),
+    Explain(explain::Explain),
     Check(check::Check),
     Fmt(fmt::Fmt),
     Rules(rules::Rules),
@@ -36,6 +38,7 @@ impl Command {
         match self {
             Command::Scan(command) => command.run(general),
             Command::Query(command) => command.run(general),
+            Command::Explain(command) => command.run(general),
             Command::Check(command) => command.run(general),
             Command::Fmt(command) => command.run(general),
             Command::Rules(command) => command.run(general),

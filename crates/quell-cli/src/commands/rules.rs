@@ -63,8 +63,8 @@ pub enum ListOutput {
     quell rules show \"Detect Network*\"\n  \
     quell rules show 9a1b2c3d-… --rules my-rules/ --output json")]
 pub struct Show {
-    /// Id or name; `*` stands for anything
-    #[arg(value_name = "ID|NAME")]
+    /// Id or name (`*` stands for anything), or a file that holds one rule
+    #[arg(value_name = "RULE")]
     pub name: String,
     /// How to print it
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
@@ -121,17 +121,8 @@ impl List {
 
 impl Show {
     fn run(&self, console: &Console) -> Result<Exit, Failure> {
-        let mut options = self.rules.clone();
-        options.rule = vec![self.name.clone()];
-        let set = options.load()?;
-        let exit = tell_unusable(console, &set.findings);
-        let [rule] = set.rules.as_slice() else {
-            let names: Vec<String> =
-                set.rules.iter().take(10).map(|rule| format!("`{}`", rule.name)).collect();
-            return Err(Failure::usage(format!("`{}` names {} rules", self.name, set.rules.len()))
-                .help(format!("name one of them: {}", names.join(", "))));
-        };
-        let outcome = compile_rule(rule, &options.compile_options());
+        let (rule, exit) = self.rules.load_one(console, &self.name)?;
+        let (rule, outcome) = (&rule, compile_rule(&rule, &self.rules.compile_options()));
         until_closed(match self.output {
             ShowOutput::Text => show(&mut console.out(), rule, &outcome),
             ShowOutput::Json => {

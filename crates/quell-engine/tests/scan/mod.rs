@@ -4,7 +4,7 @@
 use quell_engine::{Detection, Engine, EngineOptions, EngineRule, Hit, MatchStats, correlate};
 use quell_eql::{Options, compile};
 use quell_event::{Event, EventState, Position, Projection, ProjectionBuilder, RecordRef, RecordText, Want};
-use quell_ir::{FieldInfo, FieldType, Query, Schema};
+use quell_ir::{EventFilter, FieldInfo, FieldType, Query, Schema};
 use quell_rules::rule::{FieldOverrides, Origin};
 use quell_rules::{Rule, RuleFormat, RuleKind, RuleSeverity};
 use std::sync::Arc;
@@ -141,4 +141,14 @@ pub fn hit_rules(engine: &Engine, records: &[&str]) -> Vec<String> {
         ids.join(" ")
     };
     (0..records.len()).map(ids).collect()
+}
+
+/// How a record stands to the first step of each rule, whose filters these are.
+pub fn verdicts(engine: &Engine, filters: &[EventFilter], record: &str) -> Vec<Option<bool>> {
+    let mut state = EventState::default();
+    state.begin(engine.fields().len(), 0);
+    projection(engine).project(record, &mut state).unwrap();
+    let mut event = Event::new(record, &mut state, None);
+    let verdict = |(rule, filter)| engine.verdict(rule, 0, filter, &mut event).unwrap().holds();
+    (0..).zip(filters).map(verdict).collect()
 }
