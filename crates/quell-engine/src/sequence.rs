@@ -143,7 +143,7 @@ struct Lane {
     waiting: Vec<u64>,
 }
 
-/// What waits behind one place: one sequence, or one for each value that a later step ties to it.
+/// What waits behind one place: one sequence, or one for each value that a later step ties to it, the newest last.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Slot {
     first: Option<Pending>,
@@ -168,39 +168,36 @@ impl Slot {
         self.first.iter().chain(&self.more)
     }
 
-    /// Lets one wait, in the place of what was there with the same ties.
+    /// Lets one wait instead of what was there with the same ties.
     fn put(&mut self, pending: Pending) -> Option<Pending> {
-        let Some(first) = &mut self.first else {
+        let same = self.iter().position(|other| other.tied == pending.tied);
+        let old = same.and_then(|n| self.take(n));
+        if self.first.is_none() {
             self.first = Some(pending);
-            return None;
-        };
-        match std::iter::once(first).chain(&mut self.more).find(|other| other.tied == pending.tied) {
-            Some(other) => Some(std::mem::replace(other, pending)),
-            None => {
-                self.more.push(pending);
-                None
-            }
+        } else {
+            self.more.push(pending);
         }
+        old
     }
 
-    /// Takes out the n-th; another takes its number.
+    /// Takes out the n-th; the next one takes its number.
     fn take(&mut self, n: usize) -> Option<Pending> {
         match n.checked_sub(1) {
-            None => std::mem::replace(&mut self.first, self.more.pop()),
-            Some(n) if n < self.more.len() => Some(self.more.swap_remove(n)),
+            None => {
+                let next = if self.more.is_empty() { None } else { Some(self.more.remove(0)) };
+                std::mem::replace(&mut self.first, next)
+            }
+            Some(n) if n < self.more.len() => Some(self.more.remove(n)),
             Some(_) => None,
         }
     }
 
     /// Takes out those of whom it holds, and gives each to `out`.
     fn take_where(&mut self, holds: impl Fn(&Pending) -> bool, mut out: impl FnMut(Pending)) {
-        let mut n = 0;
-        while let Some(pending) = self.get(n) {
-            if holds(pending) {
-                self.take(n).into_iter().for_each(&mut out);
-            } else {
-                n += 1;
-            }
+        self.first.take_if(|first| holds(first)).into_iter().for_each(&mut out);
+        self.more.extract_if(.., |pending| holds(pending)).for_each(out);
+        if self.first.is_none() {
+            self.take(0);
         }
     }
 }
