@@ -206,17 +206,18 @@ impl<'e> Correlator<'e> {
             self.fact(&hit);
             return;
         }
-        if let Some(last) = self.moment.last() {
-            let (same_time, same_rule) = (last.time == hit.time, last.rule == hit.rule);
-            if !(same_time && same_rule && last.tiebreaker == hit.tiebreaker) {
-                self.flush(found, trace);
-            }
-            if !(same_time && same_rule) {
-                self.repetitions.clear();
-            }
-            if !same_time {
-                self.pass(hit.time, found, trace);
-            }
+        // A fact or the watermark may have ended the moment before: what is left of it then is of another time.
+        let last = self.moment.last();
+        let same_time = last.is_some_and(|last| last.time == hit.time);
+        let same_rule = same_time && last.is_some_and(|last| last.rule == hit.rule);
+        if !(same_rule && last.is_some_and(|last| last.tiebreaker == hit.tiebreaker)) {
+            self.flush(found, trace);
+        }
+        if !same_rule {
+            self.repetitions.clear();
+        }
+        if !same_time {
+            self.pass(hit.time, found, trace);
         }
         self.moment.push(hit);
     }
@@ -512,17 +513,17 @@ impl Repetitions {
     }
 }
 
-/// How often each identity of each rule came of late, whatever else came between.
+/// How often each identity of each rule came at each time of late, whatever else came between.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Recent {
-    times: FxHashMap<(u32, MemberId), (Option<i64>, usize)>,
+    times: FxHashMap<(u32, MemberId, Option<i64>), usize>,
     /// How many were left when old ones were last forgotten.
     left: usize,
 }
 
 impl Recent {
     fn member(&mut self, hit: &Hit) -> Member {
-        let (_, n) = self.times.entry((hit.rule, hit.member.clone())).or_insert((hit.time, 0));
+        let n = self.times.entry((hit.rule, hit.member.clone(), hit.time)).or_default();
         *n += 1;
         Member::of(hit, *n)
     }
@@ -530,14 +531,15 @@ impl Recent {
     /// Forgets, from time to time, those before a time.
     fn forget(&mut self, time: i64) {
         if self.times.len() > (2 * self.left).max(1024) {
-            self.times.retain(|_, (at, _)| at.is_some_and(|at| at >= time));
+            self.times.retain(|(_, _, at), _| at.is_some_and(|at| at >= time));
             self.left = self.times.len();
         }
     }
 
     /// Names the rules anew; what belongs to none is forgotten.
     pub(crate) fn renumber(self, new: impl Fn(u32) -> Option<u32>) -> Recent {
-        let renumbered = self.times.into_iter().filter_map(|((rule, id), n)| Some(((new(rule)?, id), n)));
+        let renumbered =
+            self.times.into_iter().filter_map(|((rule, id, at), n)| Some(((new(rule)?, id, at), n)));
         Recent { times: renumbered.collect(), left: self.left }
     }
 }

@@ -224,6 +224,11 @@ struct Mark {
 }
 
 impl Mark {
+    /// The latest time, in nanoseconds.
+    fn nanoseconds(self) -> i64 {
+        self.latest.saturating_mul(1_000_000)
+    }
+
     fn before(self, time: i64) -> Option<i64> {
         if self.latest < time { Some(self.latest) } else { self.earlier }
     }
@@ -624,10 +629,12 @@ impl SequenceState {
         let slots = self.lanes.values().flat_map(|lane| lane.slots.iter().flat_map(Slot::iter));
         let pending = slots.map(|pending| &pending.events);
         let open = self.complete.iter().filter(|one| matches!(one.verdict, Verdict::Open(_)));
-        pending.chain(open.map(|one| &one.events)).filter_map(|events| events.last()?.time)
+        let events = pending.chain(open.map(|one| &one.events));
+        let marks = self.lanes.values().flat_map(|lane| lane.marks.iter().flatten());
+        events.filter_map(|events| events.last()?.time).chain(marks.map(|mark| mark.nanoseconds()))
     }
 
-    /// Drops what is pending since `time` or longer, and says how many sequences that were.
+    /// Drops what is pending since `time` or longer, and says how much that was: sequences, and what must not come and came.
     pub(crate) fn evict(&mut self, plan: &SequencePlan, time: i64) -> u64 {
         let mut evicted = 0;
         let bytes = &mut self.bytes;
@@ -638,6 +645,7 @@ impl SequenceState {
                 evicted += 1;
             }
         }
+        let (complete, gone) = (&self.complete, self.gone);
         self.lanes.retain(|key, lane| {
             for slot in &mut lane.slots {
                 let old =
@@ -647,6 +655,17 @@ impl SequenceState {
                     evicted += 1;
                 });
             }
+            for mark in &mut lane.marks {
+                if mark.take_if(|mark| mark.nanoseconds() <= time).is_some() {
+                    evicted += 1;
+                }
+            }
+            // The queue may be done with them before they are due.
+            let waits = |number: &u64| {
+                let one = complete.get(place_in(gone, *number));
+                one.is_some_and(|one| matches!(one.verdict, Verdict::Open(_)))
+            };
+            lane.waiting.retain(waits);
             let kept = !lane.is_empty();
             if !kept {
                 *bytes = bytes.saturating_sub(lane_bytes(plan, key));
