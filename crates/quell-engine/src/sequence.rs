@@ -299,6 +299,7 @@ impl SequenceState {
     ) {
         for hit in hits.iter().rev() {
             let Some(role) = plan.roles.get(usize::from(hit.step)) else { continue };
+            let member = &member_at_step(member, hit);
             for key in &hit.keys {
                 match role {
                     Role::Places(places) => {
@@ -696,6 +697,14 @@ fn verdict(plan: &SequencePlan, time: i64, pending: &Pending) -> Verdict {
     };
     let until = from.saturating_add(maxspan);
     if until > last { Verdict::Open(until) } else { Verdict::Stands }
+}
+
+/// An event as one of its hits knows it: of each step other fields may be asked for later.
+fn member_at_step(member: &Arc<Member>, hit: &Hit) -> Arc<Member> {
+    if member.aliased.is_none() && hit.aliased.is_none() {
+        return Arc::clone(member);
+    }
+    Arc::new(Member { aliased: hit.aliased.clone(), ..Member::clone(member) })
 }
 
 fn lane<'l>(

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use quell_engine::{Alert, Correlator, Detection, Engine, EngineOptions, Hit, NoTrace};
 use scan::{bare_rule, engine, engine_of, hits_of, with_rule};
 
-const RULES: [&str; 7] = [
+/// The last two are of the Endpoint's dialect.
+const RULES: [&str; 9] = [
     "any where v == 1",
     "sequence by k [any where v == 0] [any where v == 1] [any where true]",
     "sequence by k with maxspan=3ms [any where v == 0] ![any where v == 2] [any where v == 1] ![any where v == 3]",
@@ -15,12 +16,25 @@ const RULES: [&str; 7] = [
     "sequence by k with maxspan=2ms [any where true] ![any where v == 1]",
     "sample by k [any where v == 0] [any where v == 1]",
     "sequence by k [any where v == 0] [any where v == 1] | tail 2",
+    "sequence with maxspan=9ms [any where v == 0] as event0 [any where user.name == event0.user.name] as event1 [any where v > event0.v and user.name != event1.user.name] until [any where v == 3 and user.name == event0.user.name]",
+    "sequence [any where descendant of [any where v == 1]] [any where v == 2 and not descendant of [any where v == 0]]",
 ];
+
+/// A rule of [`RULES`].
+fn rule(n: usize) -> quell_engine::EngineRule {
+    let (id, eql) = (n.to_string(), RULES[n]);
+    if n < 7 { with_rule(bare_rule(&id), eql) } else { endpoint(&id, eql) }
+}
 
 fn sorted(engine: &Engine, records: &[(u8, u8, u8)]) -> Vec<Hit> {
     let records: Vec<String> = records
         .iter()
-        .map(|(time, key, value)| format!(r#"{{"@timestamp":{time},"k":{key},"v":{value}}}"#))
+        .map(|(time, key, value)| {
+            let kind = if value % 2 == 0 { "start" } else { "change" };
+            format!(
+                r#"{{"@timestamp":{time},"k":{key},"v":{value},"user.name":"{key}","event.category":"process","event.type":"{kind}","process.entity_id":"{value}","process.parent.entity_id":"{key}"}}"#
+            )
+        })
         .collect();
     let (mut hits, _) = hits_of(engine, &records.iter().map(String::as_str).collect::<Vec<_>>());
     hits.sort_by(|a, b| engine.order(a, b));
@@ -48,20 +62,23 @@ proptest! {
         records in proptest::collection::vec((0u8..20, 0u8..3, 0u8..5), 0..40),
         cuts in proptest::collection::vec(0usize..200, 0..4),
     ) {
-        let engine = engine(&RULES);
+        let engine = engine_of((0..RULES.len()).map(rule).collect(), &EngineOptions::default());
         let hits = sorted(&engine, &records);
         let expected = ids(&engine, straight(&engine, hits.clone()));
 
         // The other process has its rules in another order, and one more.
-        let rules = RULES.iter().enumerate().rev().map(|(n, eql)| with_rule(bare_rule(&n.to_string()), eql));
+        let rules = (0..RULES.len()).rev().map(rule);
         let more = [with_rule(bare_rule("more"), "any where false")];
         let other = engine_of(more.into_iter().chain(rules).collect(), &EngineOptions::default());
         let engines = [&engine, &other];
         let (mut present, mut all) = (0, Vec::new());
         let mut correlator = Correlator::new(engines[0]);
         let renumber = |mut hit: Hit, engine: &Engine| {
-            let id = hit.rule.to_string();
-            hit.rule = u32::try_from(engine.rules().position(|rule| rule.id == id).unwrap()).unwrap();
+            let (id, rules) = (hit.rule.to_string(), engine.rules().len());
+            // Facts of processes have the numbers behind the rules'.
+            let fact = || hit.rule as usize - RULES.len() + rules;
+            let number = engine.rules().position(|rule| rule.id == id).unwrap_or_else(fact);
+            hit.rule = u32::try_from(number).unwrap();
             hit
         };
         for (n, hit) in hits.iter().enumerate() {
