@@ -519,17 +519,17 @@ impl Repetitions {
     }
 }
 
-/// How often each identity of each rule came of late, whatever else came between.
+/// How often each identity of each rule came at each time of late, whatever else came between.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Recent {
-    times: FxHashMap<(u32, MemberId), (Option<i64>, usize)>,
+    times: FxHashMap<(u32, MemberId, Option<i64>), usize>,
     /// How many were left when old ones were last forgotten.
     left: usize,
 }
 
 impl Recent {
     fn member(&mut self, hit: &Hit) -> Member {
-        let (_, n) = self.times.entry((hit.rule, hit.member.clone())).or_insert((hit.time, 0));
+        let n = self.times.entry((hit.rule, hit.member.clone(), hit.time)).or_default();
         *n += 1;
         Member::of(hit, *n)
     }
@@ -537,14 +537,15 @@ impl Recent {
     /// Forgets, from time to time, those before a time.
     fn forget(&mut self, time: i64) {
         if self.times.len() > (2 * self.left).max(1024) {
-            self.times.retain(|_, (at, _)| at.is_some_and(|at| at >= time));
+            self.times.retain(|(_, _, at), _| at.is_some_and(|at| at >= time));
             self.left = self.times.len();
         }
     }
 
     /// Names the rules anew; what belongs to none is forgotten.
     pub(crate) fn renumber(self, new: impl Fn(u32) -> Option<u32>) -> Recent {
-        let renumbered = self.times.into_iter().filter_map(|((rule, id), n)| Some(((new(rule)?, id), n)));
+        let renumbered =
+            self.times.into_iter().filter_map(|((rule, id, at), n)| Some(((new(rule)?, id, at), n)));
         Recent { times: renumbered.collect(), left: self.left }
     }
 }

@@ -69,8 +69,8 @@ pub struct Captured {
     pub objects: Vec<Arc<str>>,
 }
 
-/// A conjunct `field == event0.field`, by which a hit finds the events of the earlier step that it may follow: they have a
-/// value in common. It stays in the residual too.
+/// A conjunct `field == event0.field`, by which events of the earlier step are told apart: those with different values wait side by
+/// side. It stays in the residual too, which decides; for in fields of unknown type a number equals its text, and the two wait apart.
 #[derive(Clone, Debug)]
 pub struct Tie {
     /// The earlier step.
@@ -251,7 +251,7 @@ impl Residual {
         Some(residual)
     }
 
-    /// A conjunct as a tie. Only for types whose values are equal just where their keys are.
+    /// A conjunct as a tie. Not for types of which unequal values may have one key: the hit of one would push out the other's.
     fn tie(&self, conjunct: &Condition) -> Option<Tie> {
         let Condition::Leaf(leaf) = conjunct else { return None };
         let Predicate::Expr(Expr::Compare(CompareOp::Equal, left, right)) = &leaf.predicate else {
@@ -263,7 +263,22 @@ impl Residual {
             (Scope::Step(step), Scope::Event) => (right, left, *step),
             _ => return None,
         };
-        if own.kind != other.kind || !matches!(own.kind, FieldType::Keyword | FieldType::Integer) {
+        let distinct = match own.kind {
+            FieldType::Keyword
+            | FieldType::Integer
+            | FieldType::Float
+            | FieldType::Boolean
+            | FieldType::Ip
+            | FieldType::Unknown => true,
+            FieldType::Text
+            | FieldType::Date
+            | FieldType::Version
+            | FieldType::Object
+            | FieldType::Flattened
+            | FieldType::Nested
+            | FieldType::Unsupported => false,
+        };
+        if own.kind != other.kind || !distinct {
             return None;
         }
         Some(Tie { step, kind: own.kind, own: self.own_place(own)?, other: self.earlier_place(step, other)? })
@@ -278,7 +293,7 @@ impl Residual {
         found.map(|(_, _, at)| *at)
     }
 
-    /// By what a hit finds the earlier events that it may follow.
+    /// By what events of earlier steps are told apart.
     #[must_use]
     pub fn ties(&self) -> &[Tie] {
         &self.ties
@@ -370,7 +385,7 @@ impl Tie {
         self.held(facts.fields.get(self.own))
     }
 
-    /// The keys of a hit of the earlier step: a hit can only follow it if they have one in common.
+    /// The keys of a hit of the earlier step.
     #[must_use]
     pub fn earlier_keys(&self, aliased: &[Captured]) -> Vec<Value> {
         self.held(aliased.get(self.other))

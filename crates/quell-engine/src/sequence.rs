@@ -143,7 +143,7 @@ struct Lane {
     waiting: Vec<u64>,
 }
 
-/// What waits behind one place: one sequence, or one for each value that a later step ties to it.
+/// What waits behind one place: one sequence, or one for each value that a later step ties to it, the newest last.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Slot {
     first: Option<Pending>,
@@ -168,39 +168,36 @@ impl Slot {
         self.first.iter().chain(&self.more)
     }
 
-    /// Lets one wait, in the place of what was there with the same ties.
+    /// Lets one wait instead of what was there with the same ties.
     fn put(&mut self, pending: Pending) -> Option<Pending> {
-        let Some(first) = &mut self.first else {
+        let same = self.iter().position(|other| other.tied == pending.tied);
+        let old = same.and_then(|n| self.take(n));
+        if self.first.is_none() {
             self.first = Some(pending);
-            return None;
-        };
-        match std::iter::once(first).chain(&mut self.more).find(|other| other.tied == pending.tied) {
-            Some(other) => Some(std::mem::replace(other, pending)),
-            None => {
-                self.more.push(pending);
-                None
-            }
+        } else {
+            self.more.push(pending);
         }
+        old
     }
 
-    /// Takes out the n-th; another takes its number.
+    /// Takes out the n-th; the next one takes its number.
     fn take(&mut self, n: usize) -> Option<Pending> {
         match n.checked_sub(1) {
-            None => std::mem::replace(&mut self.first, self.more.pop()),
-            Some(n) if n < self.more.len() => Some(self.more.swap_remove(n)),
+            None => {
+                let next = if self.more.is_empty() { None } else { Some(self.more.remove(0)) };
+                std::mem::replace(&mut self.first, next)
+            }
+            Some(n) if n < self.more.len() => Some(self.more.remove(n)),
             Some(_) => None,
         }
     }
 
     /// Takes out those of whom it holds, and gives each to `out`.
     fn take_where(&mut self, holds: impl Fn(&Pending) -> bool, mut out: impl FnMut(Pending)) {
-        let mut n = 0;
-        while let Some(pending) = self.get(n) {
-            if holds(pending) {
-                self.take(n).into_iter().for_each(&mut out);
-            } else {
-                n += 1;
-            }
+        self.first.take_if(|first| holds(first)).into_iter().for_each(&mut out);
+        self.more.extract_if(.., |pending| holds(pending)).for_each(out);
+        if self.first.is_none() {
+            self.take(0);
         }
     }
 }
@@ -227,6 +224,11 @@ struct Mark {
 }
 
 impl Mark {
+    /// The latest time, in nanoseconds.
+    fn nanoseconds(self) -> i64 {
+        self.latest.saturating_mul(1_000_000)
+    }
+
     fn before(self, time: i64) -> Option<i64> {
         if self.latest < time { Some(self.latest) } else { self.earlier }
     }
@@ -297,6 +299,7 @@ impl SequenceState {
     ) {
         for hit in hits.iter().rev() {
             let Some(role) = plan.roles.get(usize::from(hit.step)) else { continue };
+            let member = &member_at_step(member, hit);
             for key in &hit.keys {
                 match role {
                     Role::Places(places) => {
@@ -667,10 +670,12 @@ impl SequenceState {
         let slots = self.lanes.values().flat_map(|lane| lane.slots.iter().flat_map(Slot::iter));
         let pending = slots.map(|pending| &pending.events);
         let open = self.complete.iter().filter(|one| matches!(one.verdict, Verdict::Open(_)));
-        pending.chain(open.map(|one| &one.events)).filter_map(|events| events.last()?.time)
+        let events = pending.chain(open.map(|one| &one.events));
+        let marks = self.lanes.values().flat_map(|lane| lane.marks.iter().flatten());
+        events.filter_map(|events| events.last()?.time).chain(marks.map(|mark| mark.nanoseconds()))
     }
 
-    /// Drops what is pending since `time` or longer, and says how many sequences that were.
+    /// Drops what is pending since `time` or longer, and says how much that was: sequences, and what must not come and came.
     pub(crate) fn evict(&mut self, plan: &SequencePlan, time: i64) -> u64 {
         let mut evicted = 0;
         let bytes = &mut self.bytes;
@@ -681,6 +686,7 @@ impl SequenceState {
                 evicted += 1;
             }
         }
+        let (complete, gone) = (&self.complete, self.gone);
         self.lanes.retain(|key, lane| {
             for slot in &mut lane.slots {
                 let old =
@@ -690,6 +696,17 @@ impl SequenceState {
                     evicted += 1;
                 });
             }
+            for mark in &mut lane.marks {
+                if mark.take_if(|mark| mark.nanoseconds() <= time).is_some() {
+                    evicted += 1;
+                }
+            }
+            // The queue may be done with them before they are due.
+            let waits = |number: &u64| {
+                let one = complete.get(place_in(gone, *number));
+                one.is_some_and(|one| matches!(one.verdict, Verdict::Open(_)))
+            };
+            lane.waiting.retain(waits);
             let kept = !lane.is_empty();
             if !kept {
                 *bytes = bytes.saturating_sub(lane_bytes(plan, key));
@@ -720,6 +737,14 @@ fn verdict(plan: &SequencePlan, time: i64, pending: &Pending) -> Verdict {
     };
     let until = from.saturating_add(maxspan);
     if until > last { Verdict::Open(until) } else { Verdict::Stands }
+}
+
+/// An event as one of its hits knows it: of each step other fields may be asked for later.
+fn member_at_step(member: &Arc<Member>, hit: &Hit) -> Arc<Member> {
+    if member.aliased.is_none() && hit.aliased.is_none() {
+        return Arc::clone(member);
+    }
+    Arc::new(Member { aliased: hit.aliased.clone(), ..Member::clone(member) })
 }
 
 fn lane<'l>(

@@ -194,12 +194,13 @@ fn equalities_with_an_earlier_event_tie_a_step_to_it() {
         ]
     );
     assert_eq!(ties("event1.process.executable == process.name"), [(1, vec![text("9")], vec![text("a")])]);
+    assert_eq!(ties("my.unknown == event0.my.unknown and event1.source.ip == source.ip").len(), 2);
     for none in [
         "process.name != event0.process.name",
         "process.name == event0.process.name or process.pid == 1",
         "not process.name == event0.process.name",
         "event1.process.name == event0.process.name",
-        "my.unknown == event0.my.unknown",
+        "event.created == event0.event.created",
         "startswith(process.name, event0.process.name)",
     ] {
         assert!(ties(none).is_empty(), "{none}");

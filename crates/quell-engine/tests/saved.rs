@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use quell_engine::{Alert, Correlator, Detection, Engine, EngineOptions, Hit, NoTrace};
 use scan::{bare_rule, engine, engine_of, hits_of, with_rule};
 
-const RULES: [&str; 7] = [
+/// The last two are of the Endpoint's dialect.
+const RULES: [&str; 9] = [
     "any where v == 1",
     "sequence by k [any where v == 0] [any where v == 1] [any where true]",
     "sequence by k with maxspan=3ms [any where v == 0] ![any where v == 2] [any where v == 1] ![any where v == 3]",
@@ -15,12 +16,25 @@ const RULES: [&str; 7] = [
     "sequence by k with maxspan=2ms [any where true] ![any where v == 1]",
     "sample by k [any where v == 0] [any where v == 1]",
     "sequence by k [any where v == 0] [any where v == 1] | tail 2",
+    "sequence with maxspan=9ms [any where v == 0] as event0 [any where user.name == event0.user.name] as event1 [any where v > event0.v and user.name != event1.user.name] until [any where v == 3 and user.name == event0.user.name]",
+    "sequence [any where descendant of [any where v == 1]] [any where v == 2 and not descendant of [any where v == 0]]",
 ];
+
+/// A rule of [`RULES`].
+fn rule(n: usize) -> quell_engine::EngineRule {
+    let (id, eql) = (n.to_string(), RULES[n]);
+    if n < 7 { with_rule(bare_rule(&id), eql) } else { endpoint(&id, eql) }
+}
 
 fn sorted(engine: &Engine, records: &[(u8, u8, u8)]) -> Vec<Hit> {
     let records: Vec<String> = records
         .iter()
-        .map(|(time, key, value)| format!(r#"{{"@timestamp":{time},"k":{key},"v":{value}}}"#))
+        .map(|(time, key, value)| {
+            let kind = if value % 2 == 0 { "start" } else { "change" };
+            format!(
+                r#"{{"@timestamp":{time},"k":{key},"v":{value},"user.name":"{key}","event.category":"process","event.type":"{kind}","process.entity_id":"{value}","process.parent.entity_id":"{key}"}}"#
+            )
+        })
         .collect();
     let (mut hits, _) = hits_of(engine, &records.iter().map(String::as_str).collect::<Vec<_>>());
     hits.sort_by(|a, b| engine.order(a, b));
@@ -48,20 +62,23 @@ proptest! {
         records in proptest::collection::vec((0u8..20, 0u8..3, 0u8..5), 0..40),
         cuts in proptest::collection::vec(0usize..40, 0..8),
     ) {
-        let engine = engine(&RULES);
+        let engine = engine_of((0..RULES.len()).map(rule).collect(), &EngineOptions::default());
         let hits = sorted(&engine, &records);
         let expected = ids(&engine, straight(&engine, hits.clone()));
 
         // The other process has its rules in another order, and one more.
-        let rules = RULES.iter().enumerate().rev().map(|(n, eql)| with_rule(bare_rule(&n.to_string()), eql));
+        let rules = (0..RULES.len()).rev().map(rule);
         let more = [with_rule(bare_rule("more"), "any where false")];
         let other = engine_of(more.into_iter().chain(rules).collect(), &EngineOptions::default());
         let engines = [&engine, &other];
         let (mut present, mut all) = (0, Vec::new());
         let mut correlator = Correlator::new(engines[0]);
         let renumber = |mut hit: Hit, engine: &Engine| {
-            let id = hit.rule.to_string();
-            hit.rule = u32::try_from(engine.rules().position(|rule| rule.id == id).unwrap()).unwrap();
+            let (id, rules) = (hit.rule.to_string(), engine.rules().len());
+            // Facts of processes have the numbers behind the rules'.
+            let fact = || hit.rule as usize - RULES.len() + rules;
+            let number = engine.rules().position(|rule| rule.id == id).unwrap_or_else(fact);
+            hit.rule = u32::try_from(number).unwrap();
             hit
         };
         for (n, hit) in hits.iter().enumerate() {
@@ -168,4 +185,130 @@ fn a_sequence_over_many_keys_forgets_what_cannot_end() {
         most = most.max(correlator.bytes());
     }
     assert!(most < 2_000_000, "{most}");
+}
+
+/// A rule of the Endpoint's dialect.
+fn endpoint(id: &str, eql: &str) -> quell_engine::EngineRule {
+    let mut rule = bare_rule(id);
+    rule.os_list = vec!["windows".to_owned()];
+    with_rule(rule, eql)
+}
+
+#[test]
+fn a_window_closes_at_its_time_whatever_comes_between() {
+    // What only says something of processes, a watermark, or nothing comes between the sequence and what is too late to refute it.
+    let rules = || {
+        vec![
+            with_rule(bare_rule("0"), "sequence with maxspan=10ms [any where v == 1] ![any where v == 2]"),
+            endpoint("1", "file where descendant of [any where v == 9]"),
+        ]
+    };
+    let engine = engine_of(rules(), &EngineOptions::default());
+    let begun = r#"{"@timestamp":0,"v":1}"#;
+    let created =
+        r#"{"@timestamp":15,"event":{"category":"process","type":"start"},"process":{"entity_id":"p"}}"#;
+    let too_late = r#"{"@timestamp":20,"v":2}"#;
+    let found = |records: &[&str], advanced: Option<i64>| {
+        let (mut hits, _) = hits_of(&engine, records);
+        hits.sort_by(|a, b| engine.order(a, b));
+        let (mut correlator, mut found) = (Correlator::new(&engine), Vec::new());
+        for hit in hits {
+            let first = hit.time == Some(0);
+            correlator.push(hit, &mut found, &mut NoTrace);
+            if let (true, Some(time)) = (first, advanced) {
+                correlator.advance(time * 1_000_000, &mut found, &mut NoTrace);
+            }
+        }
+        correlator.finish(&mut found, &mut NoTrace);
+        found.len()
+    };
+    assert_eq!(found(&[begun, too_late], None), 1);
+    assert_eq!(found(&[begun, created, too_late], None), 1);
+    assert_eq!(found(&[begun, too_late], Some(5)), 1);
+    let in_time = r#"{"@timestamp":10,"v":2}"#;
+    let created = created.replace("15", "5");
+    assert_eq!(found(&[begun, &created, in_time], None), 0);
+    assert_eq!(found(&[begun, in_time], Some(5)), 0);
+}
+
+#[test]
+fn a_time_of_its_own_is_no_repetition_whatever_comes_between() {
+    let engine = engine_of(
+        vec![
+            with_rule(bare_rule("0"), "any where v == 1 | head 9"),
+            endpoint("1", "file where descendant of [any where v == 9]"),
+        ],
+        &EngineOptions::default(),
+    );
+    let created =
+        r#"{"@timestamp":15,"event":{"category":"process","type":"start"},"process":{"entity_id":"p"}}"#;
+    let (one, other) = (r#"{"@timestamp":0,"_id":"e","v":1}"#, r#"{"@timestamp":20,"_id":"e","v":1}"#);
+    let found = |records: &[&str]| {
+        let (mut hits, _) = hits_of(&engine, records);
+        hits.sort_by(|a, b| engine.order(a, b));
+        let found = straight(&engine, hits);
+        let id = |found: &Detection| found.members[0].as_ref().unwrap().id.as_str().to_owned();
+        found.iter().map(id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&[one, other]), ["e", "e"]);
+    assert_eq!(found(&[one, created, other]), ["e", "e"]);
+    assert_eq!(found(&[one, one, created, other]), ["e", "e#2", "e"]);
+}
+
+#[test]
+fn an_event_that_needs_no_order_has_the_identity_that_order_gives_it() {
+    let eql = "any where v == 1";
+    let engine = engine(&[eql]);
+    let record = |time: u32, id: &str| format!(r#"{{"@timestamp":{time},"_id":"{id}","v":1}}"#);
+    let records = [record(1, "e"), record(2, "e"), record(1, "f"), record(1, "e"), record(1, "f")];
+    let (hits, _) = hits_of(&engine, &records.iter().map(String::as_str).collect::<Vec<_>>());
+    let (mut correlator, mut at_once) = (Correlator::new(&engine), Vec::new());
+    for hit in &hits {
+        assert!(correlator.alone(hit, &mut at_once));
+    }
+    let in_order = quell_engine::correlate(&engine, hits);
+    let ids = |found: &[Detection]| {
+        let id = |found: &Detection| found.members[0].as_ref().unwrap().id.as_str().to_owned();
+        let mut ids: Vec<String> = found.iter().map(id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(&at_once), ids(&in_order));
+    assert_eq!(ids(&at_once), ["e", "e", "e#2", "f", "f#2"]);
+}
+
+#[test]
+fn nothing_of_what_must_not_come_is_held_beyond_the_bound() {
+    // What came before anything, what waits to be refuted, and what came between.
+    for (eql, values) in [
+        ("sequence by k with maxspan=1h ![any where v == 0] [any where v == 1]", [0, 0]),
+        ("sequence by k with maxspan=1h [any where v == 0] ![any where v == 1]", [0, 0]),
+        ("sequence by k with maxspan=1h [any where v == 0] ![any where v == 1] [any where v == 2]", [1, 1]),
+        ("sequence by k with maxspan=1h ![any where v == 0] [any where v == 1] ![any where v == 2]", [0, 1]),
+    ] {
+        let engine = engine(&[eql]);
+        let (mut correlator, most) = (Correlator::new(&engine), 100_000);
+        for round in 0..5 {
+            let record = |n: usize| {
+                let (key, value) = (round * 1000 + n / 2, values[n % 2]);
+                format!(r#"{{"@timestamp":{},"k":{key},"v":{value}}}"#, round * 2000 + n)
+            };
+            let records: Vec<String> = (0..2000).map(record).collect();
+            let (mut hits, _) = hits_of(&engine, &records.iter().map(String::as_str).collect::<Vec<_>>());
+            hits.sort_by(|a, b| engine.order(a, b));
+            for hit in hits {
+                correlator.push(hit, &mut Vec::new(), &mut NoTrace);
+            }
+            let now = i64::from(round as u32 + 1) * 2_000_000_000;
+            correlator.advance(now, &mut Vec::new(), &mut NoTrace);
+            correlator.evict(most, now, &mut Vec::new());
+            assert!(correlator.bytes() <= most, "{eql}: {} in round {round}", correlator.bytes());
+        }
+        assert!(correlator.evicted()[0] > 2_000, "{eql}: {}", correlator.evicted()[0]);
+        // A day later nothing is pending, and nothing is held.
+        let end = 100_000_000_000_000;
+        correlator.advance(end, &mut Vec::new(), &mut NoTrace);
+        correlator.evict(most, end, &mut Vec::new());
+        assert_eq!(correlator.bytes(), 0, "{eql}");
+    }
 }

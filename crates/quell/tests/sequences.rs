@@ -18,24 +18,29 @@ mod random;
 #[path = "reference/sequences.rs"]
 mod reference;
 
-use quell::{CompileOptions, NoProgress, Outcome, Rule, Scan, ScanOptions, Sharding, compile_rule, schema};
+use quell::{
+    CompileOptions, Dialect, NoProgress, Outcome, Rule, Scan, ScanOptions, Sharding, compile_rule, schema,
+};
 use quell_engine::{Detection, Engine, EngineOptions, EngineRule, correlate};
 use quell_event::{EventState, Position, RecordRef, RecordText};
 use quell_ingest::{Context, DecodeOptions, Decoder, Layout};
 use random::Dice;
 use reference::{Found, Moment, Query};
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const TIEBREAKER: &str = "event.sequence";
 
+/// The queries as rules, and one more that finds nothing: it asks what became of processes, so facts come between the hits.
 fn engine(queries: &[Query], tiebreaker: bool) -> Engine {
-    let compile = CompileOptions::new(schema());
-    let rules = queries.iter().map(|query| {
-        let rule = Rule::of_query(&query.text());
+    let compile = CompileOptions { dialect: Some(Dialect::Endpoint), ..CompileOptions::new(schema()) };
+    let of_lineage = "file where descendant of [any where true]".to_owned();
+    let rules = queries.iter().map(Query::text).chain([of_lineage]).map(|text| {
+        let rule = Rule::of_query(&text);
         match compile_rule(&rule, &compile) {
             Outcome::Runs { query, .. } => EngineRule { rule: Arc::new(rule), query },
-            other => panic!("{}: {other:?}", query.text()),
+            other => panic!("{text}: {other:?}"),
         }
     });
     let options = EngineOptions {
@@ -144,46 +149,95 @@ fn random_samples_are_what_their_definition_says() {
     agree(rounds(25), 1_000_000, reference::sample);
 }
 
-/// Documents of all alerts, in order.
-fn documents(queries: &[Query], paths: &[std::path::PathBuf], threads: usize) -> Vec<String> {
-    let rules = queries.iter().map(|query| Rule::of_query(&query.text())).collect();
-    let options = ScanOptions { threads, any_index: true, ..ScanOptions::default() };
-    let scan = Scan::new(rules, &CompileOptions::new(schema()), options);
+/// Documents of all alerts, in order, as they are written.
+fn documents(queries: &[String], paths: &[PathBuf], threads: usize, hit_memory: usize) -> Vec<String> {
+    let rules = queries.iter().map(|query| Rule::of_query(query)).collect();
+    let options = ScanOptions { threads, hit_memory, any_index: true, ..ScanOptions::default() };
+    let compile = CompileOptions { dialect: Some(Dialect::Endpoint), ..CompileOptions::new(schema()) };
+    let scan = Scan::new(rules, &compile, options);
     assert_eq!(scan.len(), queries.len());
     let report = scan.run(paths, &NoProgress);
-    assert_eq!(report.warnings.kept().len(), 0);
+    assert_eq!(report.warnings.kept().len() + report.spill_errors.len(), 0);
     let mut documents = report.documents();
     let text = |alert| serde_json::to_string(&documents.alert(alert).unwrap()).unwrap();
     report.alerts.iter().map(text).collect()
 }
 
+/// What asks for the events of other steps and for lineage.
+const OPEN: [&str; 4] = [
+    r#"sequence with maxspan=20ms [any where process.name == "a"] as event0 [any where user.name == event0.user.name and process.name == "b"]"#,
+    r#"sequence [any where process.name == "a"] as event0 [any where true] [any where process.name == "c" and startswith(host.id, event0.host.id)]"#,
+    r#"any where process.name == "c" and descendant of [any where process.name == "a"]"#,
+    r#"sequence by host.id [any where descendant of [any where process.name == "b"]] [any where process.name == "d"] until [any where process.name == "a" and not descendant of [any where process.name == "b"]]"#,
+];
+
+/// An event of one of two logs, whose numbers order what has one time and one place, and of a process that has a parent.
+fn line(event: &Moment, padding: &str, dice: &mut Dice) -> String {
+    let mut document: serde_json::Value = serde_json::from_str(&event.document()).unwrap();
+    if dice.below(2) == 0 {
+        document["host.name"] = "h".into();
+        document["winlog.channel"] = (*dice.one_of(&["Security", "System"])).into();
+        document["winlog.record_id"] = dice.below(50).into();
+    }
+    document["process.parent.entity_id"] = (*dice.one_of(&["x", "y", "z", "w"])).into();
+    document["message"] = padding.into();
+    format!("{document}\n")
+}
+
+/// The files of a folder, whose names sort as they were written.
+fn split(folder: &Path, lines: &[String], files: usize) -> Vec<PathBuf> {
+    std::fs::create_dir(folder).unwrap();
+    let size = lines.len().div_ceil(files);
+    let part = |(number, part): (usize, &[String])| {
+        let path = folder.join(format!("part-{number:05}.ndjson"));
+        std::fs::write(&path, part.concat()).unwrap();
+        path
+    };
+    lines.chunks(size).enumerate().map(part).collect()
+}
+
 #[test]
 fn threads_and_files_change_nothing() {
+    const SPILLS: usize = 1000;
     let mut dice = Dice::new(7);
-    for round in 0..6 {
-        let queries: Vec<Query> = (0..12)
-            .map(|n| if n % 4 == 3 { reference::sample(&mut dice) } else { reference::sequence(&mut dice) })
-            .collect();
+    for round in 0..4 {
+        let random = (0..12)
+            .map(|n| if n % 4 == 3 { reference::sample(&mut dice) } else { reference::sequence(&mut dice) });
+        let mut queries: Vec<String> = random.map(|query| query.text()).collect();
+        queries.extend(OPEN.map(str::to_owned));
+        queries.push("any where process.name in (\"a\", \"d\")".to_owned());
         let events: Vec<Moment> = (0..40).flat_map(|_| reference::events(&mut dice)).collect();
-        let lines: Vec<String> = events.iter().map(|event| event.document() + "\n").collect();
+        // In the first round a file is many batches, so that threads share it.
+        let padding = "p".repeat(if round == 0 { 20_000 } else { 0 });
+        let lines: Vec<String> = events.iter().map(|event| line(event, &padding, &mut dice)).collect();
         let folder = tempfile::tempdir().unwrap();
-        let one = folder.path().join("one");
-        let many = folder.path().join("many");
-        for folder in [&one, &many] {
-            std::fs::create_dir(folder).unwrap();
+        let one = split(&folder.path().join("one"), &lines, 1);
+        let few = split(&folder.path().join("few"), &lines, 3 + dice.below(9));
+        let mut hundred = split(&folder.path().join("hundred"), &lines, 100);
+        assert!(one.len() == 1 && hundred.len() > 80, "{} lines in {} files", lines.len(), hundred.len());
+        let all = hundred[0].parent().unwrap().to_owned();
+        for place in (1..hundred.len()).rev() {
+            hundred.swap(place, dice.below(place + 1));
         }
-        std::fs::write(one.join("all.ndjson"), lines.concat()).unwrap();
-        for (number, part) in lines.chunks(1 + dice.below(30)).enumerate() {
-            std::fs::write(many.join(format!("part-{number:05}.ndjson")), part.concat()).unwrap();
-        }
-        let mut reversed: Vec<_> =
-            std::fs::read_dir(&many).unwrap().map(|entry| entry.unwrap().path()).collect();
-        reversed.sort();
-        reversed.reverse();
-        let expected = documents(&queries, std::slice::from_ref(&one), 1);
-        assert!(expected.len() > 20, "{} results", expected.len());
-        for (paths, threads) in [(vec![one], 16), (vec![many.clone()], 1), (vec![many], 16), (reversed, 16)] {
-            assert!(documents(&queries, &paths, threads) == expected, "round {round}, {threads} threads");
+        let expected = documents(&queries, &one, 1, usize::MAX);
+        assert!(expected.len() > 100, "{} results", expected.len());
+        for (paths, threads, hit_memory) in [
+            (&one, 16, usize::MAX),
+            (&one, 1, SPILLS),
+            (&one, 16, SPILLS),
+            (&few, 16, SPILLS),
+            (&vec![all.clone()], 1, usize::MAX),
+            (&vec![all], 16, SPILLS),
+            (&hundred, 1, SPILLS),
+            (&hundred, 16, usize::MAX),
+            (&hundred, 16, SPILLS),
+        ] {
+            let found = documents(&queries, paths, threads, hit_memory);
+            assert!(
+                found == expected,
+                "round {round}, {} paths, {threads} threads, {hit_memory}",
+                paths.len()
+            );
         }
     }
 }

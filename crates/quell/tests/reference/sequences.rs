@@ -94,6 +94,11 @@ impl Moment {
         if let Some(tiebreaker) = self.tiebreaker {
             document["event.sequence"] = json!(tiebreaker);
         }
+        // Some say that a process was created, for rules beside the queries.
+        if self.number.is_multiple_of(3) {
+            document["event.category"] = json!("process");
+            document["event.type"] = json!("start");
+        }
         for (field, values) in &self.fields {
             document[*field] = match values.as_slice() {
                 [] if self.number.is_multiple_of(2) => continue,
