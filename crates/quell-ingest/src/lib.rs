@@ -10,7 +10,7 @@ mod mapping;
 pub mod source;
 mod tolerant;
 
-pub use context::{Context, ProcessChange, ProcessFact};
+pub use context::{AsOf, Context, ProcessChange, ProcessFact};
 pub use context_builder::{ContextBuilder, may_tell_context};
 pub use decode::{DecodeError, DecodeOptions, Decoder};
 pub use document::DocumentDecoder;
