@@ -20,7 +20,7 @@ pub struct ContextBuilder {
     options: DecodeOptions,
     fields: FieldSet,
     slots: Slots,
-    id: memmem::Finder<'static>,
+    tell_tale: TellTale,
     state: EventState,
     context: Context,
 }
@@ -36,9 +36,27 @@ struct Slots {
     command_line: Slot,
 }
 
-/// What the ids of both events, 4688 and 4689, start with, and how they end.
-const ID_START: &str = "468";
-const ID_ENDS: [u8; 2] = *b"89";
+/// What every record holds that a context learns from: the digits of 4688 or 4689.
+pub struct TellTale(memmem::Finder<'static>);
+
+impl Default for TellTale {
+    fn default() -> Self {
+        TellTale(memmem::Finder::new(Self::START))
+    }
+}
+
+impl TellTale {
+    /// What both start with, and how they end.
+    const START: &str = "468";
+    const ENDS: [u8; 2] = *b"89";
+
+    /// The first place of it; whoever reads records that nobody else needs may leave out those without it.
+    #[must_use]
+    pub fn find(&self, text: &[u8]) -> Option<usize> {
+        let ends = |at: &usize| text.get(at + Self::START.len()).is_some_and(|end| Self::ENDS.contains(end));
+        self.0.find_iter(text).find(ends)
+    }
+}
 
 impl ContextBuilder {
     /// One that has seen nothing.
@@ -67,7 +85,7 @@ impl ContextBuilder {
             options: options.clone(),
             fields,
             slots,
-            id: memmem::Finder::new(ID_START),
+            tell_tale: TellTale::default(),
             state: EventState::default(),
             context,
         }
@@ -81,10 +99,7 @@ impl ContextBuilder {
     /// The same, of the record of a stream that has this number ([`Context::as_of`]). What it says to be after `latest` is not
     /// learnt: a clock that is years ahead would have all else forgotten.
     pub fn observe_in(&mut self, number: u64, layout: Layout, record: &str, latest: i64) {
-        let may_tell = |at: usize| {
-            record.as_bytes().get(at + ID_START.len()).is_some_and(|digit| ID_ENDS.contains(digit))
-        };
-        if !self.id.find_iter(record.as_bytes()).any(may_tell) {
+        if self.tell_tale.find(record.as_bytes()).is_none() {
             return;
         }
         let Some((_, decoder)) = self.decoders.iter().find(|(known, _)| *known == layout) else { return };

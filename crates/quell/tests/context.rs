@@ -173,6 +173,27 @@ fn what_is_known_does_not_depend_on_how_a_file_is_stored() {
     assert_eq!(found(LIVES, &[&packed, &paths[1]], 2), plain);
 }
 
+#[test]
+fn the_first_pass_shows_how_far_it_is() {
+    struct Watched(std::sync::Mutex<Vec<Seen>>);
+    impl Progress for Watched {
+        fn update(&self, seen: &Seen) {
+            self.0.lock().unwrap().push(*seen);
+        }
+    }
+    let (_folder, paths) = story("a.ndjson", "b.ndjson");
+    for (query, passes) in [(LIVES, 2), ("any where process.pid == 7", 1)] {
+        let watched = Watched(std::sync::Mutex::default());
+        compiled(query, 1).run(&paths, &watched);
+        let seen = watched.0.into_inner().unwrap();
+        let ends: Vec<&Seen> =
+            seen.chunk_by(|a, b| a.first_pass == b.first_pass).flat_map(<[Seen]>::last).collect();
+        assert_eq!(ends.len(), passes);
+        assert!(ends.iter().all(|seen| seen.bytes_done == seen.bytes_total && seen.files_done == 2));
+        assert!(ends.iter().rev().skip(1).all(|seen| seen.first_pass && seen.events == 0));
+    }
+}
+
 /// `decode` gives documents as they come, with what was seen before them.
 #[test]
 fn decoded_documents_are_completed_by_what_came_before_them() {
