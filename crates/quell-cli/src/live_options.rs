@@ -21,7 +21,7 @@ pub struct LiveOptions {
     /// How long sequences wait for records that come late
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, requires = "live")]
     pub lateness: Duration,
-    /// The most memory for what is pending; what falls out is counted
+    /// The most memory for what is pending or known; what falls out is counted
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_size, requires = "live")]
     pub max_state: usize,
     /// Save what is pending to FILE about once a second, and go on from it when it is there

@@ -49,6 +49,11 @@ impl Bar {
             bar
         });
         bar.set_position(seen.bytes_done.min(seen.bytes_total));
+        if seen.first_pass {
+            let [done, total] = [seen.files_done, seen.files_total].map(count);
+            bar.set_message(format!("{done}/{total} files, starts and ends of processes"));
+            return;
+        }
         bar.set_message(format!(
             "{}/{} files, {}, {} events, {} hits",
             count(seen.files_done),

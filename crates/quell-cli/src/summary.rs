@@ -251,6 +251,13 @@ fn write_stream_notes(out: &mut dyn Write, counts: &StreamCounts) -> io::Result<
         let what = counted(*n, "pending sequence", "pending sequences");
         writeln!(out, "{YELLOW}limited{YELLOW:#}: {what} of {} dropped (--max-state)", escape(rule))?;
     }
+    if counts.forgotten > 0 {
+        let what = counted(counts.forgotten, "start or end of a process", "starts and ends of processes");
+        writeln!(
+            out,
+            "{YELLOW}limited{YELLOW:#}: {what} forgotten: what is told of them is absent (--max-state)"
+        )?;
+    }
     for rule in counts.dropped.iter().take(LINES) {
         writeln!(out, "{YELLOW}dropped{YELLOW:#}: the saved state of {}, which has changed", escape(rule))?;
     }

@@ -7,29 +7,46 @@
 use crate::mapping::Mappings;
 use crate::mapping::derive::PROCESS;
 use quell_event::{Facts, FieldSet, KnownProcess, PartOfLife};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How much memory a context takes, in bytes: that of half a million starts and ends with command lines of usual length.
+/// How much memory a context takes, in bytes: that of some 400 000 starts and ends with command lines of usual length.
 /// Past it the oldest are forgotten.
 const MAX_BYTES: usize = 128 << 20;
 
 /// What is known of the hosts besides the record that is decoded: the processes, by host, process id and time.
 ///
-/// A first pass over the input fills it ([`crate::ContextBuilder`]), or, in a stream, the records as they come.
-#[derive(Debug)]
+/// A first pass over the input fills it ([`crate::ContextBuilder`]), or, in a stream, the records as they come. What one
+/// record saw in a stream is asked again by [`Context::as_of`].
+///
+/// It can be saved; the limit is not: one that was read back has none, until [`Context::limit_to`] sets it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "Saved")]
 pub struct Context {
+    #[serde(serialize_with = "as_list")]
     moments: BTreeMap<(Owner, i64), Moment>,
+    #[serde(skip)]
     by_time: BTreeSet<(i64, Owner)>,
+    #[serde(skip)]
     bytes: usize,
+    #[serde(skip)]
     limit: usize,
     /// The latest time of which something was forgotten: all up to it is, whatever is seen later.
     horizon: Option<i64>,
     observed: u64,
 }
 
+/// What is saved of a context.
+#[derive(Deserialize)]
+struct Saved {
+    moments: Vec<((Owner, i64), Moment)>,
+    horizon: Option<i64>,
+    observed: u64,
+}
+
 /// A process id of a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Owner {
     /// A hash of the host's name in lower case, so that a look-up allocates nothing.
     host: u128,
@@ -37,14 +54,24 @@ struct Owner {
 }
 
 /// What happened to a process id at one time: a start, an end, or an end and a start.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Moment {
     start: Option<Box<Started>>,
+    /// The number of the record that first told of the start.
+    start_seen: u64,
+    /// That of the first to tell of the end.
+    end_seen: Option<u64>,
+}
+
+/// A moment as it was known once.
+#[derive(Clone, Copy)]
+struct Known<'c> {
+    start: Option<&'c Started>,
     end: bool,
 }
 
 /// What a start says.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Started {
     executable: Box<str>,
     command_line: Box<str>,
@@ -109,8 +136,25 @@ impl Context {
         Mappings::embedded().fields_by(&PROCESS).any(|field| fields.get(field).is_some())
     }
 
+    /// Sets how many bytes it takes at most, about; what is beyond is forgotten.
+    pub fn limit_to(&mut self, bytes: usize) {
+        self.limit = bytes;
+        self.forget_oldest();
+    }
+
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Learns of a process. What was seen before is learnt once; past the limit the oldest is forgotten.
     pub fn observe(&mut self, fact: &ProcessFact<'_>) {
+        self.observe_in(0, fact);
+    }
+
+    /// The same, of the record of a stream that has this number: those before it did not know ([`Context::as_of`]).
+    pub fn observe_in(&mut self, record: u64, fact: &ProcessFact<'_>) {
         self.observed += 1;
         let owner = Owner { host: host_key(fact.host), pid: fact.pid };
         let moment = match fact.change {
@@ -119,9 +163,10 @@ impl Context {
                     executable: executable.into(),
                     command_line: command_line.into(),
                 })),
-                end: false,
+                start_seen: record,
+                end_seen: None,
             },
-            ProcessChange::Ended => Moment { start: None, end: true },
+            ProcessChange::Ended => Moment { end_seen: Some(record), ..Moment::default() },
         };
         self.put((owner, fact.time), moment);
         self.forget_oldest();
@@ -148,7 +193,7 @@ impl Context {
         if self.horizon.is_none() {
             return 0;
         }
-        let kept = |moment: &Moment| u64::from(moment.start.is_some()) + u64::from(moment.end);
+        let kept = |moment: &Moment| u64::from(moment.start.is_some()) + u64::from(moment.end_seen.is_some());
         self.observed.saturating_sub(self.moments.values().map(kept).sum())
     }
 
@@ -187,15 +232,33 @@ impl Context {
         self.horizon = self.horizon.max(Some(horizon));
     }
 
+    /// What was known when the record of this number was matched, but for what was forgotten since.
+    #[must_use]
+    pub fn as_of(&self, record: u64) -> AsOf<'_> {
+        AsOf { context: self, record }
+    }
+}
+
+/// What a context knew when it had seen the records up to one.
+#[derive(Clone, Copy, Debug)]
+pub struct AsOf<'c> {
+    context: &'c Context,
+    record: u64,
+}
+
+impl<'c> AsOf<'c> {
     /// The start before this time of the process that still runs then, if one is known.
-    fn running_before(&self, owner: Owner, time: i64) -> Option<(i64, &Started)> {
+    fn running_before(&self, owner: Owner, time: i64) -> Option<(i64, &'c Started)> {
         /// Moments that are an end and a start at once say nothing of what was before them. Only where time is counted in
         /// seconds are there many in a row, and past so many of them nothing is known for sure.
         const MOST: usize = 64;
-        let before = self.moments.range((owner, i64::MIN)..(owner, time)).rev();
+        /// Nor is it looked behind more than so many that were not known.
+        const MOST_UNKNOWN: usize = 4096;
+        let before = self.context.moments.range((owner, i64::MIN)..(owner, time)).rev().take(MOST_UNKNOWN);
+        let known = before.filter_map(|((_, at), moment)| Some((at, moment.as_of(self.record)?)));
         let mut latest = None;
-        for ((_, at), moment) in before.take(MOST) {
-            match (&moment.start, moment.end) {
+        for (at, moment) in known.take(MOST) {
+            match (moment.start, moment.end) {
                 // It runs from here on, and so does each that took its place in the moment in which it ended.
                 (Some(start), false) => return latest.or(Some((*at, start))),
                 // Either this end is that of an elder process, or the start's own: what was before decides.
@@ -209,13 +272,26 @@ impl Context {
 
 impl Facts for Context {
     fn process(&self, host: &str, pid: u32, time: i64, part: PartOfLife) -> Option<KnownProcess<'_>> {
-        if self.moments.is_empty() {
+        self.as_of(u64::MAX).find(host, pid, time, part)
+    }
+}
+
+impl Facts for AsOf<'_> {
+    fn process(&self, host: &str, pid: u32, time: i64, part: PartOfLife) -> Option<KnownProcess<'_>> {
+        self.find(host, pid, time, part)
+    }
+}
+
+impl<'c> AsOf<'c> {
+    fn find(&self, host: &str, pid: u32, time: i64, part: PartOfLife) -> Option<KnownProcess<'c>> {
+        let moments = &self.context.moments;
+        if moments.is_empty() {
             return None;
         }
         let owner = Owner { host: host_key(host), pid };
         let elder = self.running_before(owner, time);
-        let here = self.moments.get(&(owner, time));
-        let started = here.and_then(|here| Some((time, &**here.start.as_ref()?)));
+        let here = moments.get(&(owner, time)).and_then(|moment| moment.as_of(self.record));
+        let started = here.and_then(|here| Some((time, here.start?)));
         let (start, process) = match (started, here.is_some_and(|here| here.end)) {
             // Its end is its last moment.
             (None, _) => elder?,
@@ -235,7 +311,11 @@ impl Moment {
     /// Two starts of one id at one time are one; of what they say the longer is kept, so that the order makes no difference
     /// and memory only grows.
     fn unite(&mut self, other: Moment) {
-        self.end |= other.end;
+        self.end_seen = [self.end_seen, other.end_seen].into_iter().flatten().min();
+        if other.start.is_some() {
+            let earlier = self.start.as_ref().map_or(u64::MAX, |_| self.start_seen);
+            self.start_seen = earlier.min(other.start_seen);
+        }
         if let Some(new) = other.start
             && self.start.as_ref().is_none_or(|old| (new.len(), &new) > (old.len(), old))
         {
@@ -243,9 +323,16 @@ impl Moment {
         }
     }
 
+    /// What the records up to this one said of it, if they said anything.
+    fn as_of(&self, record: u64) -> Option<Known<'_>> {
+        let start = self.start.as_deref().filter(|_| self.start_seen <= record);
+        let end = self.end_seen.is_some_and(|seen| seen <= record);
+        (start.is_some() || end).then_some(Known { start, end })
+    }
+
     /// What it takes in both tables, about.
     fn bytes(&self) -> usize {
-        const TABLES: usize = 160;
+        const TABLES: usize = 184;
         const ALLOCATED: usize = 64;
         TABLES + self.start.as_ref().map_or(0, |started| ALLOCATED + started.len())
     }
@@ -254,6 +341,22 @@ impl Moment {
 impl Started {
     fn len(&self) -> usize {
         self.executable.len() + self.command_line.len()
+    }
+}
+
+/// A map whose keys are no texts, so that any form of writing can hold it.
+fn as_list<S: Serializer>(moments: &BTreeMap<(Owner, i64), Moment>, out: S) -> Result<S::Ok, S::Error> {
+    out.collect_seq(moments)
+}
+
+impl From<Saved> for Context {
+    fn from(saved: Saved) -> Self {
+        let mut context = Context::with_limit(usize::MAX);
+        (context.horizon, context.observed) = (saved.horizon, saved.observed);
+        for (key, moment) in saved.moments {
+            context.put(key, moment);
+        }
+        context
     }
 }
 
@@ -383,6 +486,14 @@ mod tests {
     }
 
     #[test]
+    fn a_smaller_limit_forgets_at_once() {
+        let mut context = of(&[started("h", 7, 100), started("h", 8, 200)]);
+        context.limit_to(context.bytes() - 1);
+        assert_eq!((start_at(&context, "h", 7, 300), start_at(&context, "h", 8, 300)), (None, Some(200)));
+        assert_eq!(context.forgotten(), 1);
+    }
+
+    #[test]
     fn memory_stays_within_the_limit_whatever_a_start_says() {
         let mut context = Context::with_limit(10_000);
         let long = "x".repeat(20_000);
@@ -409,7 +520,7 @@ mod tests {
     }
 
     /// All that can be asked.
-    fn answers(context: &Context) -> Vec<Option<(i64, String)>> {
+    fn answers(context: &dyn Facts) -> Vec<Option<(i64, String)>> {
         let mut answers = Vec::new();
         for host in ["a", "b"] {
             for pid in 1..4 {
@@ -446,6 +557,49 @@ mod tests {
             prop_assert_eq!(answers(&whole), answers(&together));
             prop_assert_eq!(whole.forgotten(), together.forgotten());
             prop_assert!(whole.bytes <= limit && together.bytes == whole.bytes);
+        }
+
+        /// Whatever was learnt since, a look-up as of a record finds what it found then.
+        #[test]
+        fn what_a_record_saw_is_seen_again(seen in any_seen(), at in any::<prop::sample::Index>()) {
+            let mut whole = Context::new();
+            let mut then = Context::new();
+            let number = at.index(seen.len() + 1);
+            for (before, seen) in seen.iter().enumerate() {
+                whole.observe_in(before as u64 + 1, &fact(*seen));
+                if before < number {
+                    then.observe(&fact(*seen));
+                }
+            }
+            let starts = |facts: &dyn Facts| -> Vec<Option<i64>> {
+                answers(facts).into_iter().map(|found| found.map(|(start, _)| start)).collect()
+            };
+            prop_assert_eq!(starts(&whole.as_of(number as u64)), starts(&then));
+        }
+
+        #[test]
+        fn a_context_that_was_saved_goes_on_as_it_would_have(
+            seen in any_seen(),
+            at in any::<prop::sample::Index>(),
+            limit in prop_oneof![Just(usize::MAX), 0..8000_usize],
+        ) {
+            let mut whole = Context::with_limit(limit);
+            let mut parts = Context::with_limit(limit);
+            let pause = at.index(seen.len() + 1);
+            for (number, seen) in seen.iter().enumerate() {
+                if number == pause {
+                    let saved = serde_json::to_string(&parts).unwrap();
+                    parts = serde_json::from_str(&saved).unwrap();
+                    prop_assert_eq!(serde_json::to_string(&parts).unwrap(), saved);
+                    parts.limit_to(limit);
+                }
+                whole.observe_in(number as u64, &fact(*seen));
+                parts.observe_in(number as u64, &fact(*seen));
+            }
+            prop_assert_eq!(answers(&whole), answers(&parts));
+            let middle = seen.len() as u64 / 2;
+            prop_assert_eq!(answers(&whole.as_of(middle)), answers(&parts.as_of(middle)));
+            prop_assert_eq!((whole.forgotten(), whole.bytes()), (parts.forgotten(), parts.bytes()));
         }
 
         /// By a plain reading: the latest start, unless something ended in between.

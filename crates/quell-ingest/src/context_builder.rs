@@ -3,20 +3,24 @@
 use crate::context::{Context, ProcessChange, ProcessFact};
 use crate::{DecodeOptions, Decoder, Format, Layout, SourceFile};
 use memchr::memmem;
-use quell_event::{Event, EventState, FieldSet, Slot};
+use quell_event::{Event, EventState, FieldSet, NoFacts, Slot};
 use quell_ir::Datum;
 use quell_ir::date::date_of;
 use std::fs::File;
 use std::io::Read;
+use std::sync::OnceLock;
 
 /// Learns from records what a context keeps; one a thread, or one for a stream.
 ///
 /// In batch each thread observes its share and the contexts are put together ([`Context::absorb`]). A stream observes each
 /// record before it decodes it, and looks up in [`ContextBuilder::context`].
 pub struct ContextBuilder {
-    decoders: Vec<(Layout, Decoder)>,
+    /// Made when the first record of a layout may tell something.
+    decoders: [(Layout, OnceLock<Decoder>); 3],
+    options: DecodeOptions,
+    fields: FieldSet,
     slots: Slots,
-    id: memmem::Finder<'static>,
+    tell_tale: TellTale,
     state: EventState,
     context: Context,
 }
@@ -32,14 +36,38 @@ struct Slots {
     command_line: Slot,
 }
 
-/// What the ids of both events, 4688 and 4689, start with, and how they end.
-const ID_START: &str = "468";
-const ID_ENDS: [u8; 2] = *b"89";
+/// What every record holds that a context learns from: the digits of 4688 or 4689.
+pub struct TellTale(memmem::Finder<'static>);
+
+impl Default for TellTale {
+    fn default() -> Self {
+        TellTale(memmem::Finder::new(Self::START))
+    }
+}
+
+impl TellTale {
+    /// What both start with, and how they end.
+    const START: &str = "468";
+    const ENDS: [u8; 2] = *b"89";
+
+    /// The first place of it; whoever reads records that nobody else needs may leave out those without it.
+    #[must_use]
+    pub fn find(&self, text: &[u8]) -> Option<usize> {
+        let ends = |at: &usize| text.get(at + Self::START.len()).is_some_and(|end| Self::ENDS.contains(end));
+        self.0.find_iter(text).find(ends)
+    }
+}
 
 impl ContextBuilder {
-    /// One that has seen nothing. The options must be those by which the records are decoded later.
+    /// One that has seen nothing.
     #[must_use]
     pub fn new(options: &DecodeOptions) -> Self {
+        Self::going_on(Context::new(), options)
+    }
+
+    /// One that goes on from what is known. The options must be those by which the records are decoded later.
+    #[must_use]
+    pub fn going_on(context: Context, options: &DecodeOptions) -> Self {
         let mut fields = FieldSet::default();
         let slots = Slots {
             dataset: fields.intern("event.dataset"),
@@ -51,29 +79,34 @@ impl ContextBuilder {
             command_line: fields.intern("process.command_line"),
         };
         // An ECS document has what it has: nothing is added to it.
-        let layouts = Layout::ALL.into_iter().filter(|layout| *layout != Layout::Ecs);
+        let layouts = [Layout::Evtx, Layout::FlatWindows, Layout::Winlogbeat6];
         ContextBuilder {
-            decoders: layouts.map(|layout| (layout, Decoder::new(layout, &fields, options))).collect(),
+            decoders: layouts.map(|layout| (layout, OnceLock::new())),
+            options: options.clone(),
+            fields,
             slots,
-            id: memmem::Finder::new(ID_START),
+            tell_tale: TellTale::default(),
             state: EventState::default(),
-            context: Context::new(),
+            context,
         }
     }
 
     /// Learns from a record. One that cannot be decoded says nothing here; decoding it reports it.
     pub fn observe(&mut self, layout: Layout, record: &str) {
-        let may_tell = |at: usize| {
-            record.as_bytes().get(at + ID_START.len()).is_some_and(|digit| ID_ENDS.contains(digit))
-        };
-        if !self.id.find_iter(record.as_bytes()).any(may_tell) {
+        self.observe_in(0, layout, record, i64::MAX);
+    }
+
+    /// The same, of the record of a stream that has this number ([`Context::as_of`]). What it says to be after `latest` is not
+    /// learnt: a clock that is years ahead would have all else forgotten.
+    pub fn observe_in(&mut self, number: u64, layout: Layout, record: &str, latest: i64) {
+        if self.tell_tale.find(record.as_bytes()).is_none() {
             return;
         }
         let Some((_, decoder)) = self.decoders.iter().find(|(known, _)| *known == layout) else { return };
-        let nothing = Context::new();
-        let Ok(mut event) = decoder.decode(record, &mut self.state, &nothing) else { return };
-        if let Some(fact) = self.slots.fact(&mut event) {
-            self.context.observe(&fact);
+        let decoder = decoder.get_or_init(|| Decoder::new(layout, &self.fields, &self.options));
+        let Ok(mut event) = decoder.decode(record, &mut self.state, &NoFacts) else { return };
+        if let Some(fact) = self.slots.fact(&mut event).filter(|fact| fact.time <= latest) {
+            self.context.observe_in(number, &fact);
         }
     }
 

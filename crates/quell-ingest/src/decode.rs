@@ -4,13 +4,13 @@
 //! fields can need; then provider and event id choose a plan, and the plan makes a field from its sources the first time
 //! that a rule reads it. Nothing is allocated for an event once the buffers have grown.
 
+use crate::Layout;
 use crate::layout::Envelope;
 use crate::mapping::Mappings;
 use crate::mapping::derive::{Settings, integer};
 use crate::mapping::plan::{Place, Plan, Planner, Sources};
-use crate::{Context, Layout};
 use jiff::tz::TimeZone;
-use quell_event::{Event, EventState, FieldSet, Projection, ProjectionBuilder, Resolver, Slot, Want};
+use quell_event::{Event, EventState, Facts, FieldSet, Projection, ProjectionBuilder, Resolver, Slot, Want};
 use quell_ir::Datum;
 use rustc_hash::FxHashMap;
 use thiserror::Error;
@@ -106,7 +106,7 @@ impl Decoder {
         Decoder { projection: projection.build(), source_slots, ecs_slots, windows: Some(windows) }
     }
 
-    /// Reads a record. Its fields are made when they are asked for, of the record and of what the context knows.
+    /// Reads a record. Its fields are made when they are asked for, of the record and of what is known besides.
     ///
     /// # Errors
     /// Where the record is no JSON object or passes a limit of the projection.
@@ -114,12 +114,12 @@ impl Decoder {
         &'a self,
         record: &'a str,
         state: &'a mut EventState,
-        context: &'a Context,
+        facts: &'a dyn Facts,
     ) -> Result<Event<'a>, DecodeError> {
         state.begin(self.source_slots, self.ecs_slots);
         self.projection.project(record, state)?;
         let resolver = self.windows.as_ref().map(|windows| windows.choose(record, state) as &dyn Resolver);
-        Ok(Event::new(record, state, resolver).with_facts(context))
+        Ok(Event::new(record, state, resolver).with_facts(facts))
     }
 }
 

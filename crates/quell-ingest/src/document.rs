@@ -6,8 +6,8 @@
 use crate::layout::Envelope;
 use crate::mapping::Mappings;
 use crate::tolerant;
-use crate::{Context, DecodeError, DecodeOptions, Decoder, Layout};
-use quell_event::{Event, EventState, FieldSet, MAX_VALUES, Slot};
+use crate::{DecodeError, DecodeOptions, Decoder, Layout};
+use quell_event::{Event, EventState, Facts, FieldSet, MAX_VALUES, Slot};
 use quell_ir::Datum;
 use serde_json::{Map, Value};
 
@@ -53,13 +53,13 @@ impl DocumentDecoder {
     ///
     /// # Errors
     /// Where the record is no JSON object.
-    pub fn document(&self, record: &str, context: &Context) -> Result<Map<String, Value>, DecodeError> {
+    pub fn document(&self, record: &str, facts: &dyn Facts) -> Result<Map<String, Value>, DecodeError> {
         let Some(envelope) = self.layout.envelope() else { return parse(record) };
-        self.mapped(envelope, record, context).or_else(|error| {
+        self.mapped(envelope, record, facts).or_else(|error| {
             // A field that no rule reads may be beyond what the mapping reads: the alert is not lost by it.
             let tame =
                 tolerant::document(record).map(|source| Value::Object(within_limits(source)).to_string());
-            self.mapped(envelope, tame.as_deref().ok_or(error)?, context)
+            self.mapped(envelope, tame.as_deref().ok_or(error)?, facts)
         })
     }
 
@@ -67,10 +67,10 @@ impl DocumentDecoder {
         &self,
         envelope: &Envelope,
         record: &str,
-        context: &Context,
+        facts: &dyn Facts,
     ) -> Result<Map<String, Value>, DecodeError> {
         let mut state = EventState::default();
-        let mut event = self.decoder.decode(record, &mut state, context)?;
+        let mut event = self.decoder.decode(record, &mut state, facts)?;
         let mut document = Map::new();
         for field in &self.fields {
             if let Some(value) = field.value(&mut event) {

@@ -10,8 +10,8 @@ mod mapping;
 pub mod source;
 mod tolerant;
 
-pub use context::{Context, ProcessChange, ProcessFact};
-pub use context_builder::{ContextBuilder, may_tell_context};
+pub use context::{AsOf, Context, ProcessChange, ProcessFact};
+pub use context_builder::{ContextBuilder, TellTale, may_tell_context};
 pub use decode::{DecodeError, DecodeOptions, Decoder};
 pub use document::DocumentDecoder;
 pub use format::{FORMATS, Format, RecordReader, UnknownFormat, format_named};

@@ -20,6 +20,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use quell_event::Position;
+use quell_ingest::TellTale;
 use quell_ingest::format::format_named;
 use quell_ingest::source::{
     Batch, InputWarning, Limits, Loss, OpenOptions, Origin, Reread, SourceFile, discover, open,
@@ -108,6 +109,40 @@ const A: &str = r#"{"event":{"id":"a"}}"#;
 const B: &str = r#"{"event":{"id":"b"}}"#;
 
 // ---- lines
+
+/// Whatever the size of batches, those with the mark are the same, at the same places, as when all are read.
+#[test]
+fn of_lines_those_that_are_wanted_are_the_ones_with_the_mark() {
+    let plain = format!(
+        "{A}\n{{\"v\":\"468\"}}\n\r\n  {{\"v\":4688}}\r\n{{\"v\":[4689,4688]}}\n{B}\n{{\"v\":46894}}"
+    );
+    let long = format!("{A}\n{{\"v\":\"4688{}\"}}\n{{\"v\":4689}}\n", "x".repeat(2000));
+    let damaged = [format!("{A}\n").as_bytes(), b"{\"v\":\"4688\xff\"}\n{\"v\":4688}\n"].concat();
+    let marked = [&b"\xef\xbb\xbf"[..], b"{\"v\":4688}\n"].concat();
+    let tell_tale = TellTale::default();
+    for bytes in [plain.as_bytes(), long.as_bytes(), &damaged, &marked] {
+        for stored in [bytes.to_vec(), gzip(bytes)] {
+            for batch_bytes in [1, 7, 64, 1 << 20] {
+                let options =
+                    OpenOptions { format: format_named("ecs-json").ok(), ..small(batch_bytes, 500) };
+                let all = read_bytes(&stored, &options).records.into_iter();
+                let expected: Vec<(u64, String)> = all
+                    .filter(|(_, text)| tell_tale.find(text.as_bytes()).is_some())
+                    .map(|(position, text)| (position.offset, text))
+                    .collect();
+                assert!(!expected.is_empty());
+                let folder = folder(&[("input", &stored)]);
+                let file = SourceFile::at(&folder.path().join("input")).unwrap();
+                let mut input = open(&file, &options).unwrap();
+                let (mut batch, mut found) = (Batch::default(), Vec::new());
+                while input.next_batch_of(&mut batch, &|text| tell_tale.find(text)) {
+                    found.extend(batch.iter().map(|(position, text)| (position.offset, text.to_owned())));
+                }
+                assert_eq!(found, expected, "batches of {batch_bytes}");
+            }
+        }
+    }
+}
 
 #[test]
 fn damaged_lines_cost_themselves_alone() {

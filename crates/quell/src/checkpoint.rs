@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// What every state file begins with.
-const MAGIC: &[u8] = b"quell state 1\n";
+const MAGIC: &[u8] = b"quell state 2\n";
 
 /// All that a stream holds at one moment.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct Checkpoint {
     /// The latest time of an event, and the time before which all are late.
     pub(crate) newest: Option<i64>,
     pub(crate) watermark: Option<i64>,
+    /// What was learnt of processes: a [`quell_ingest::Context`].
+    pub(crate) context: Vec<u8>,
     /// What correlation holds.
     pub(crate) correlator: Vec<u8>,
 }
@@ -131,7 +133,7 @@ mod tests {
         let read = Checkpoint::load(&path).unwrap().unwrap();
         assert_eq!(format!("{read:?}"), format!("{written:?}"));
         assert_eq!((read.length_of("a.ndjson".as_ref()), read.length_of("b".as_ref())), (Some(7), None));
-        for other in [&b""[..], b"{}", b"quell state 1\n", b"quell state 2\nxxxxxxxxxxxxxx"] {
+        for other in [&b""[..], b"{}", b"quell state 2\n", b"quell state 1\nxxxxxxxxxxxxxx"] {
             fs::write(&path, other).unwrap();
             assert!(matches!(Checkpoint::load(&path), Err(CheckpointError::Foreign { .. })), "{other:?}");
         }

@@ -15,6 +15,12 @@ pub struct Documents<'r> {
     sources: Vec<(&'r SourceFile, Option<&'static dyn Format>)>,
     options: &'r DecodeOptions,
     context: &'r Context,
+    made: Made,
+}
+
+/// What the next documents can use again.
+#[derive(Default)]
+pub(crate) struct Made {
     decoders: HashMap<Layout, DocumentDecoder>,
     reread: Reread,
 }
@@ -51,12 +57,24 @@ impl<'r> Documents<'r> {
         context: &'r Context,
     ) -> Documents<'r> {
         let sources = files.iter().zip(formats.iter().copied()).collect();
-        Documents { sources, options, context, decoders: HashMap::new(), reread: Reread::default() }
+        Documents { sources, options, context, made: Made::default() }
     }
 
-    /// The next number that records carry means this file and format: a stream learns its formats as they come.
-    pub(crate) fn learn(&mut self, file: &'r SourceFile, format: &'static dyn Format) {
-        self.sources.push((file, Some(format)));
+    /// Documents of the records of a stream, each number of which means one of its formats.
+    pub(crate) fn of_stream(
+        file: &'r SourceFile,
+        formats: &[&'static dyn Format],
+        options: &'r DecodeOptions,
+        context: &'r Context,
+        made: Made,
+    ) -> Documents<'r> {
+        let sources = formats.iter().map(|format| (file, Some(*format))).collect();
+        Documents { sources, options, context, made }
+    }
+
+    /// What the next documents of the same stream can use again.
+    pub(crate) fn finish(self) -> Made {
+        self.made
     }
 
     /// The alert as one document: its event's fields at the top, or those that its events share and the events
@@ -97,6 +115,7 @@ impl<'r> Documents<'r> {
             RecordText::Owned(text) => text,
             RecordText::Reread(len) => {
                 again = self
+                    .made
                     .reread
                     .record(file, record.position, *len)
                     .map_err(|error| DocumentError::Changed { path: path(), error })?;
@@ -105,9 +124,9 @@ impl<'r> Documents<'r> {
         };
         let layout = format.layout();
         let decoder =
-            self.decoders.entry(layout).or_insert_with(|| DocumentDecoder::new(layout, self.options));
-        decoder
-            .document(text, self.context)
-            .map_err(|error| DocumentError::Undecodable { path: path(), error })
+            self.made.decoders.entry(layout).or_insert_with(|| DocumentDecoder::new(layout, self.options));
+        // As the rules saw it: what later records of a stream told, they did not know.
+        let known = self.context.as_of(record.position.number);
+        decoder.document(text, &known).map_err(|error| DocumentError::Undecodable { path: path(), error })
     }
 }

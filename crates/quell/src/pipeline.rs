@@ -29,6 +29,8 @@ pub struct Seen {
     pub events: u64,
     /// Records that satisfied a rule's condition.
     pub hits: u64,
+    /// Whether this is the first of two passes, which learns of processes; the second begins at nothing again.
+    pub first_pass: bool,
 }
 
 /// Watches a scan, and may end it.
@@ -53,6 +55,11 @@ pub(crate) trait Work: Send {
     /// Whether it works on an input of this format at all.
     fn wants(&self, _file: &SourceFile, _format: &dyn Format) -> bool {
         true
+    }
+
+    /// Reads the next batch of an input; false at its end.
+    fn read(&self, input: &mut Input, batch: &mut Batch) -> bool {
+        input.next_batch(batch)
     }
 
     /// Works on one batch. `source` is the number of its input.
@@ -188,7 +195,10 @@ impl Drive<'_> {
             let source = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(file) = self.files.get(source) else { break };
             match open(file, self.options) {
-                Ok(input) if !worker.wants(file, input.format) => self.file_done(),
+                Ok(input) if !worker.wants(file, input.format) => {
+                    self.counters.bytes_done.fetch_add(file.bytes.unwrap_or(0), Ordering::Relaxed);
+                    self.file_done();
+                }
                 Ok(input) => {
                     let facts = InputFacts {
                         path: Arc::clone(&file.path),
@@ -221,7 +231,7 @@ impl Drive<'_> {
         {
             let mut slot = lock(&opened.input);
             let Some(input) = slot.as_mut() else { return false };
-            if !input.next_batch(batch) {
+            if !worker.read(input, batch) {
                 *slot = None;
                 drop(slot);
                 self.file_done();
@@ -280,6 +290,7 @@ impl Drive<'_> {
             bytes_done: self.counters.bytes_done.load(Ordering::Relaxed),
             events: self.counters.events.load(Ordering::Relaxed),
             hits: self.counters.hits.load(Ordering::Relaxed),
+            first_pass: false,
         });
     }
 }

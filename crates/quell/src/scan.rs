@@ -10,7 +10,7 @@ use quell_engine::{
     Alert, Correlator, Engine, EngineOptions, EngineRule, Hit, HitRuns, InOrder, MatchStats, Matcher, Merged,
     NoTrace, ResultLimit, SpillError,
 };
-use quell_event::{EventState, Position, RecordRef, RecordText, Slot};
+use quell_event::{EventState, Facts, NoFacts, Position, RecordRef, RecordText, Slot};
 use quell_ingest::{
     Batch, Context, DecodeError, DecodeOptions, Decoder, Format, Layout, OpenOptions, SourceFile, WarningLog,
     discover, format_named,
@@ -19,7 +19,7 @@ use quell_ir::date::date_of;
 use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How inputs are read and matched.
@@ -202,9 +202,13 @@ impl Scan {
         let found = discover(paths);
         let decoders = Decoders::new(&self.engine, &self.options);
         let context = Arc::new(read_context(self.engine.fields(), &found.files, &self.options, progress));
-        let worker = |_| MatchWork { watch: watch(), ..MatchWork::new(self, &decoders, &context) };
-        let workers: Vec<MatchWork<'_>> = (0..self.options.threads()).map(worker).collect();
+        let work = |_| BatchWork {
+            work: MatchWork { watch: watch(), ..MatchWork::new(self, &decoders) },
+            context: &context,
+        };
+        let workers: Vec<BatchWork<'_>> = (0..self.options.threads()).map(work).collect();
         let (workers, driven) = drive(&found.files, &self.options.open_options(), workers, progress);
+        let workers: Vec<MatchWork<'_>> = workers.into_iter().map(|worker| worker.work).collect();
         let mut report = Report::new(found.files, found.warnings, driven, &self.options);
         let mut matched = MatchStats::default();
         for worker in &workers {
@@ -287,13 +291,12 @@ impl Scan {
     /// Lines that cannot be decoded are passed over.
     pub fn match_lines(&self, format: &str, lines: &str) -> u64 {
         let decoders = Decoders::new(&self.engine, &self.options);
-        let context = Context::new();
-        let mut work = MatchWork::new(self, &decoders, &context);
+        let mut work = MatchWork::new(self, &decoders);
         let layout = format_named(format).map_or(Layout::Ecs, |format| format.layout());
         let mut hits = 0;
         for (number, line) in (1..).zip(lines.lines()) {
             let position = Position { offset: 0, number };
-            _ = work.record(0, layout, false, position, line);
+            _ = work.record(0, layout, false, position, line, &NoFacts);
             hits += work.hits.hits.drain(..).len() as u64;
         }
         hits
@@ -309,29 +312,31 @@ fn engine_options(options: &ScanOptions) -> EngineOptions {
     }
 }
 
-/// One compiled decoder for each layout.
-pub(crate) struct Decoders {
-    by_layout: Vec<(Layout, Decoder)>,
+/// One decoder for each layout, compiled when its first record comes.
+pub(crate) struct Decoders<'s> {
+    engine: &'s Engine,
+    options: DecodeOptions,
+    by_layout: [(Layout, OnceLock<Decoder>); Layout::ALL.len()],
 }
 
-impl Decoders {
-    pub(crate) fn new(engine: &Engine, options: &ScanOptions) -> Decoders {
-        let decode = options.decode_options();
-        let subtree = |slot: Slot| engine.subtree(slot);
-        let decoder = |layout| (layout, Decoder::with_subtrees(layout, engine.fields(), &subtree, &decode));
-        Decoders { by_layout: Layout::ALL.into_iter().map(decoder).collect() }
+impl<'s> Decoders<'s> {
+    pub(crate) fn new(engine: &'s Engine, options: &ScanOptions) -> Decoders<'s> {
+        let by_layout = Layout::ALL.map(|layout| (layout, OnceLock::new()));
+        Decoders { engine, options: options.decode_options(), by_layout }
     }
 
     fn of(&self, layout: Layout) -> Option<&Decoder> {
-        self.by_layout.iter().find(|(known, _)| *known == layout).map(|(_, decoder)| decoder)
+        let (_, decoder) = self.by_layout.iter().find(|(known, _)| *known == layout)?;
+        let subtree = |slot: Slot| self.engine.subtree(slot);
+        let compile = || Decoder::with_subtrees(layout, self.engine.fields(), &subtree, &self.options);
+        Some(decoder.get_or_init(compile))
     }
 }
 
 /// Decoding and matching on one thread.
 pub(crate) struct MatchWork<'s> {
     matcher: Matcher<'s>,
-    decoders: &'s Decoders,
-    context: &'s Context,
+    decoders: &'s Decoders<'s>,
     state: EventState,
     timestamp: Option<Slot>,
     since: Option<i64>,
@@ -345,11 +350,10 @@ pub(crate) struct MatchWork<'s> {
 }
 
 impl<'s> MatchWork<'s> {
-    pub(crate) fn new(scan: &'s Scan, decoders: &'s Decoders, context: &'s Context) -> Self {
+    pub(crate) fn new(scan: &'s Scan, decoders: &'s Decoders<'s>) -> Self {
         MatchWork {
             matcher: scan.engine.matcher(),
             decoders,
-            context,
             state: EventState::default(),
             timestamp: scan
                 .engine
@@ -366,7 +370,7 @@ impl<'s> MatchWork<'s> {
         }
     }
 
-    /// Decodes and matches one record, and gives its time.
+    /// Decodes and matches one record, by what is known besides, and gives its time.
     pub(crate) fn record(
         &mut self,
         source: u32,
@@ -374,9 +378,10 @@ impl<'s> MatchWork<'s> {
         rereadable: bool,
         position: Position,
         text: &str,
+        facts: &dyn Facts,
     ) -> Result<Option<i64>, DecodeError> {
         let Some(decoder) = self.decoders.of(layout) else { return Ok(None) };
-        let mut event = decoder.decode(text, &mut self.state, self.context)?;
+        let mut event = decoder.decode(text, &mut self.state, facts)?;
         self.events += 1;
         let time = self.timestamp.and_then(|slot| date_of(event.values(slot).first()));
         if let Some(time) = time {
@@ -424,20 +429,27 @@ impl<'s> MatchWork<'s> {
     }
 }
 
-impl Work for MatchWork<'_> {
+/// One thread's share of a scan.
+struct BatchWork<'s> {
+    work: MatchWork<'s>,
+    context: &'s Context,
+}
+
+impl Work for BatchWork<'_> {
     fn batch(&mut self, source: u32, input: &InputFacts, batch: &mut Batch, counts: &mut Counts) {
         let layout = input.format.layout();
-        let before = self.hits.hits.len();
+        let BatchWork { work, context } = self;
+        let before = work.hits.hits.len();
         let mut damaged = WarningLog::default();
         for (position, text) in batch.iter() {
-            match self.record(source, layout, input.rereadable, position, text) {
+            match work.record(source, layout, input.rereadable, position, text, *context) {
                 Ok(_) => counts.events += 1,
                 Err(error) => input.damaged(position, &error, &mut damaged),
             }
         }
         batch.warnings.absorb(&mut damaged);
-        counts.hits += (self.hits.hits.len() - before) as u64;
-        self.hits.settle();
+        counts.hits += (work.hits.hits.len() - before) as u64;
+        work.hits.settle();
     }
 }
 

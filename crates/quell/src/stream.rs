@@ -5,14 +5,15 @@
 //! while nothing comes, the clock moves it on. What correlation holds stays within `max_state`: what falls out is counted.
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::documents::Documents;
+use crate::documents::{Documents, Made};
 use crate::pipeline::{InputFacts, Progress, Seen};
 use crate::scan::{Decoders, MatchWork, Report, Scan};
 use jiff::Timestamp;
 use quell_engine::{Alert, Correlator, Detection, Hit, NoTrace, StateError, Waiting};
 use quell_event::Position;
 use quell_ingest::{
-    Batch, Context, Format, InputWarning, Live, LiveInput, OpenOptions, SourceFile, WarningLog,
+    Batch, Context, ContextBuilder, DecodeOptions, Format, InputWarning, Live, LiveInput, OpenOptions,
+    SourceFile, WarningLog,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use thiserror::Error;
 pub struct StreamOptions {
     /// How long what is joined waits for records that come late.
     pub lateness: Duration,
-    /// The bytes, about, that may wait or be pending.
+    /// The bytes, about, that may wait, be pending, or be known of processes; of these a quarter at most.
     pub max_state: usize,
     /// Where checkpoints go.
     pub state: Option<PathBuf>,
@@ -70,6 +71,8 @@ pub struct StreamCounts {
     pub hurried: u64,
     /// Pending sequences that were dropped for want of memory, by rule id.
     pub evicted: Vec<(String, u64)>,
+    /// Starts and ends of processes that were forgotten for want of memory, the oldest first: what is told of them is absent.
+    pub forgotten: u64,
     /// Rules whose saved state was dropped, because they have changed or are gone.
     pub dropped: Vec<String>,
     /// How often the state was saved.
@@ -129,24 +132,34 @@ impl Scan {
         progress: &dyn Progress,
     ) -> Result<Report, StreamError> {
         let decoders = Decoders::new(self.engine(), self.options());
-        // What was seen of processes would have to be part of the checkpoint: a stream does not learn of them yet.
-        let context = Context::new();
-        let mut stream = Stream::new(self, &decoders, &context, input, checkpoint.as_ref(), options)?;
-        let decode = self.options().decode_options();
-        let file = SourceFile::live(stream.input.path());
-        let mut documents = Documents::new(&[], &[], &decode, &context);
-        stream.formats.iter().for_each(|format| documents.learn(&file, *format));
-        let interrupted = stream.run(&file, output, &mut documents, progress)?;
-        drop(documents);
-        Ok(stream.report(file, interrupted))
+        let mut stream = Stream::new(self, &decoders, input, checkpoint.as_ref(), options)?;
+        let interrupted = stream.run(output, progress)?;
+        Ok(stream.report(interrupted))
     }
+}
+
+/// How far ahead of the clock what a process did may be, in nanoseconds; what is further is not learnt.
+const MOST_AHEAD: i64 = 24 * 3600 * 1_000_000_000;
+
+/// The share of the memory that what is learnt of processes takes, the same at every time: which of it is forgotten is then a
+/// matter of the records alone.
+fn context_limit(options: &StreamOptions) -> usize {
+    options.max_state / 4
 }
 
 struct Stream<'s> {
     scan: &'s Scan,
     options: &'s StreamOptions,
     input: LiveInput,
+    file: SourceFile,
+    decode: DecodeOptions,
+    /// What was learnt of processes; nothing where no rule asks for it.
+    context: ContextBuilder,
+    learns: bool,
+    /// How much was forgotten before this stream began.
+    forgotten: u64,
     work: MatchWork<'s>,
+    made: Made,
     waiting: Waiting,
     correlator: Correlator<'s>,
     formats: Vec<&'static dyn Format>,
@@ -174,18 +187,24 @@ struct Saved {
 impl<'s> Stream<'s> {
     fn new(
         scan: &'s Scan,
-        decoders: &'s Decoders,
-        context: &'s Context,
+        decoders: &'s Decoders<'s>,
         input: LiveInput,
         checkpoint: Option<&Checkpoint>,
         options: &'s StreamOptions,
     ) -> Result<Stream<'s>, StreamError> {
         let now = Instant::now();
+        let decode = scan.options().decode_options();
         let mut stream = Stream {
             scan,
             options,
+            file: SourceFile::live(input.path()),
             input,
-            work: MatchWork::new(scan, decoders, context),
+            context: ContextBuilder::going_on(Context::with_limit(context_limit(options)), &decode),
+            learns: Context::is_asked(scan.engine().fields()),
+            forgotten: 0,
+            decode,
+            work: MatchWork::new(scan, decoders),
+            made: Made::default(),
             waiting: Waiting::default(),
             correlator: Correlator::new(scan.engine()),
             formats: Vec::new(),
@@ -219,17 +238,19 @@ impl<'s> Stream<'s> {
             checkpoint.formats.iter().filter_map(|name| quell_ingest::format_named(name).ok()).collect();
         self.arrived = checkpoint.arrived;
         (self.newest, self.watermark) = (checkpoint.newest, checkpoint.watermark);
+        // Rules that ask nothing do not learn, and what is known from before a gap would be wrong behind it.
+        if self.learns && !checkpoint.context.is_empty() {
+            let mut context: Context =
+                postcard::from_bytes(&checkpoint.context).map_err(StateError::Unreadable)?;
+            self.forgotten = context.forgotten();
+            context.limit_to(context_limit(self.options));
+            self.context = ContextBuilder::going_on(context, &self.decode);
+        }
         Ok(())
     }
 
     /// Reads to the end, and says whether it was ended before.
-    fn run<'f>(
-        &mut self,
-        file: &'f SourceFile,
-        output: &mut dyn StreamOutput,
-        documents: &mut Documents<'f>,
-        progress: &dyn Progress,
-    ) -> Result<bool, StreamError> {
+    fn run(&mut self, output: &mut dyn StreamOutput, progress: &dyn Progress) -> Result<bool, StreamError> {
         const PATIENCE: Duration = Duration::from_millis(50);
         let mut batch = Batch::default();
         loop {
@@ -242,7 +263,7 @@ impl<'s> Stream<'s> {
                 Live::Records => {
                     self.saved.new = true;
                     if let Some(format) = self.input.format() {
-                        let source = self.source_of(format, file, documents);
+                        let source = self.source_of(format);
                         self.batch(&mut batch, source, format, &mut found);
                     }
                 }
@@ -251,11 +272,11 @@ impl<'s> Stream<'s> {
                     output.warning(&warning);
                     self.warnings.push(warning);
                 }
-                Live::End => return self.end(output, documents).map(|()| false),
+                Live::End => return self.end(output).map(|()| false),
             }
             batch.warnings.kept().iter().for_each(|warning| output.warning(warning));
             self.warnings.absorb(&mut batch.warnings);
-            if self.give(found, output, documents).is_break() {
+            if self.give(found, output).is_break() {
                 return Ok(false);
             }
             progress.update(&self.seen);
@@ -273,11 +294,16 @@ impl<'s> Stream<'s> {
     ) {
         let facts = InputFacts { path: self.input.path().clone(), format, rereadable: false };
         let now = self.clock();
+        let latest = now.saturating_add(MOST_AHEAD);
         let mut damaged = WarningLog::default();
         for (position, text) in batch.iter() {
             self.arrived += 1;
             let place = Position { offset: self.arrived, number: self.arrived };
-            match self.work.record(source, format.layout(), false, place, text) {
+            if self.learns {
+                self.context.observe_in(self.arrived, format.layout(), text, latest);
+            }
+            let known = self.context.context();
+            match self.work.record(source, format.layout(), false, place, text, known) {
                 Ok(time) => self.hits_of_record(time, now, found),
                 Err(error) => facts.damaged(position, &error, &mut damaged),
             }
@@ -291,16 +317,10 @@ impl<'s> Stream<'s> {
     }
 
     /// The number of the records of a format: each has its own decoder.
-    fn source_of<'f>(
-        &mut self,
-        format: &'static dyn Format,
-        file: &'f SourceFile,
-        documents: &mut Documents<'f>,
-    ) -> u32 {
+    fn source_of(&mut self, format: &'static dyn Format) -> u32 {
         let known = self.formats.iter().position(|known| known.name() == format.name());
         let number = known.unwrap_or_else(|| {
             self.formats.push(format);
-            documents.learn(file, format);
             self.formats.len() - 1
         });
         u32::try_from(number).unwrap_or(u32::MAX)
@@ -371,26 +391,25 @@ impl<'s> Stream<'s> {
             self.saved.new = true;
         }
         self.correlator.advance(watermark, found, &mut NoTrace);
-        let room = most.saturating_sub(self.waiting.bytes());
+        let room = most.saturating_sub(self.waiting.bytes() + self.context.context().bytes());
         if self.correlator.bytes() > room {
             // A little more than needed, or the next event would do it again.
             self.correlator.evict(room / 4 * 3, watermark, found);
         }
     }
 
-    fn give(
-        &mut self,
-        found: Vec<Detection>,
-        output: &mut dyn StreamOutput,
-        documents: &mut Documents<'_>,
-    ) -> ControlFlow<()> {
-        self.saved.new |= !found.is_empty();
-        for detection in found {
-            if let Some(alert) = Alert::new(self.scan.engine(), detection) {
-                output.alert(&alert, documents)?;
-            }
+    fn give(&mut self, found: Vec<Detection>, output: &mut dyn StreamOutput) -> ControlFlow<()> {
+        if found.is_empty() {
+            return ControlFlow::Continue(());
         }
-        ControlFlow::Continue(())
+        self.saved.new = true;
+        let made = std::mem::take(&mut self.made);
+        let mut documents =
+            Documents::of_stream(&self.file, &self.formats, &self.decode, self.context.context(), made);
+        let mut alerts = found.into_iter().filter_map(|found| Alert::new(self.scan.engine(), found));
+        let wanted = alerts.try_for_each(|alert| output.alert(&alert, &mut documents));
+        self.made = documents.finish();
+        wanted
     }
 
     /// Saves the state, if it is time; lets what was written be seen in any case.
@@ -411,6 +430,7 @@ impl<'s> Stream<'s> {
             arrived: self.arrived,
             newest: self.newest,
             watermark: self.watermark,
+            context: self.saved_context()?,
             correlator: self.correlator.save(self.waiting.iter())?,
         };
         checkpoint.store(path)?;
@@ -419,11 +439,14 @@ impl<'s> Stream<'s> {
         Ok(())
     }
 
-    fn end(
-        &mut self,
-        output: &mut dyn StreamOutput,
-        documents: &mut Documents<'_>,
-    ) -> Result<(), StreamError> {
+    fn saved_context(&self) -> Result<Vec<u8>, StateError> {
+        if !self.learns {
+            return Ok(Vec::new());
+        }
+        postcard::to_stdvec(self.context.context()).map_err(StateError::Unwritable)
+    }
+
+    fn end(&mut self, output: &mut dyn StreamOutput) -> Result<(), StreamError> {
         if self.options.state.is_some() {
             return self.save(output, true);
         }
@@ -435,7 +458,7 @@ impl<'s> Stream<'s> {
         self.cut = self.correlator.cut();
         let correlator = std::mem::replace(&mut self.correlator, Correlator::new(self.scan.engine()));
         correlator.finish(&mut found, &mut NoTrace);
-        let _ = self.give(found, output, documents);
+        let _ = self.give(found, output);
         output.settle()?;
         Ok(())
     }
@@ -452,12 +475,13 @@ impl<'s> Stream<'s> {
         now.saturating_add(i64::try_from(self.options.lateness.as_nanos()).unwrap_or(i64::MAX))
     }
 
-    fn report(mut self, file: SourceFile, interrupted: bool) -> Report {
+    fn report(mut self, interrupted: bool) -> Report {
         if self.counts.evicted.is_empty() {
             self.count_evicted();
         }
         let cut = self.cut + self.correlator.cut();
-        let mut report = self.scan.report_of_stream(&self.work, file, self.warnings, self.counts);
+        self.counts.forgotten = self.context.context().forgotten().saturating_sub(self.forgotten);
+        let mut report = self.scan.report_of_stream(&self.work, self.file, self.warnings, self.counts);
         report.stats.bytes = self.seen.bytes_done;
         report.stats.tests_cut += cut;
         report.stats.elapsed = self.started.elapsed();

@@ -10,8 +10,8 @@ use memchr::{memchr, memrchr};
 use quell_event::Position;
 use quell_ir::Code;
 
-use super::RecordReader;
 use super::sample::BYTE_ORDER_MARK;
+use super::{RecordReader, Wanted};
 use crate::source::{Batch, InputWarning, Limits, Loss, Opened};
 
 /// What was read of an input and not yet given out: it starts with a line.
@@ -115,6 +115,29 @@ impl Lines {
             }
             self.line += 1;
             start += end;
+        }
+        self.advance(len);
+    }
+
+    /// Appends those of the first `len` bytes' whole lines in which `wanted` finds something. All others are neither checked nor
+    /// counted: their cost is that search.
+    fn deliver_wanted(&mut self, batch: &mut Batch, len: usize, wanted: &Wanted<'_>) {
+        let block = self.bytes.get(..len).unwrap_or(&self.bytes);
+        let mut at = 0;
+        while let Some(rest) = block.get(at..)
+            && let Some((before, behind)) = wanted(rest).and_then(|found| rest.split_at_checked(found))
+        {
+            let start = memrchr(b'\n', before).map_or(0, |last| last + 1);
+            let end = before.len() + memchr(b'\n', behind).map_or(behind.len(), |end| end + 1);
+            let line = rest.get(start..end).unwrap_or(&[]).trim_ascii_end();
+            if line.len() <= self.max
+                && let Ok(line) = simdutf8::basic::from_utf8(line)
+            {
+                let offset = self.offset + (at + start) as u64;
+                batch.push(Position { offset, number: 0 }, line);
+            }
+            // A place at the very end, behind the last line, would be found again and again.
+            at += end.max(1);
         }
         self.advance(len);
     }
@@ -223,6 +246,23 @@ impl LineReader {
 
 impl RecordReader for LineReader {
     fn next_batch(&mut self, batch: &mut Batch) -> bool {
+        self.next(batch, None)
+    }
+
+    fn next_batch_of(&mut self, batch: &mut Batch, wanted: &Wanted<'_>) -> bool {
+        self.next(batch, Some(wanted))
+    }
+}
+
+impl LineReader {
+    fn deliver(&mut self, batch: &mut Batch, len: usize, wanted: Option<&Wanted<'_>>) {
+        match wanted {
+            Some(wanted) => self.lines.deliver_wanted(batch, len, wanted),
+            None => self.lines.deliver(batch, len),
+        }
+    }
+
+    fn next(&mut self, batch: &mut Batch, wanted_lines: Option<&Wanted<'_>>) -> bool {
         batch.clear();
         let max = self.input.limits.max_record_bytes;
         let mut wanted = self.input.limits.batch_bytes;
@@ -232,14 +272,16 @@ impl RecordReader for LineReader {
             let ended = matches!(self.state, State::Ended | State::Failed);
             let held = self.lines.bytes().len();
             match memrchr(b'\n', self.lines.bytes()) {
-                Some(last) if !ended || !self.last_line_is_whole() => self.lines.deliver(batch, last + 1),
+                Some(last) if !ended || !self.last_line_is_whole() => {
+                    self.deliver(batch, last + 1, wanted_lines)
+                }
                 None if !ended && !self.lines.is_too_long() => {
                     wanted = held.saturating_mul(2).min(max + 1);
                     continue;
                 }
                 None if !ended => self.skip_line(batch),
                 None if !self.last_line_is_whole() => self.lines.advance(held),
-                _ => self.lines.deliver(batch, held),
+                _ => self.deliver(batch, held, wanted_lines),
             }
             return self.lines.offset() > before || !batch.warnings.is_empty();
         }

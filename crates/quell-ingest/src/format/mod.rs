@@ -69,7 +69,16 @@ pub trait RecordReader: Send {
     /// Puts the next records, and what went wrong before them, into `batch`. Whether there was anything: `false` is the
     /// end of the input, and the batch is empty then.
     fn next_batch(&mut self, batch: &mut Batch) -> bool;
+
+    /// The same, where records are of no use in which `wanted` finds nothing: they may be left out, unread and unreported,
+    /// and of those that are given out the numbers may be missing.
+    fn next_batch_of(&mut self, batch: &mut Batch, _wanted: &Wanted<'_>) -> bool {
+        self.next_batch(batch)
+    }
 }
+
+/// Finds the first place in some records that makes one wanted; it lies within one line.
+pub type Wanted<'w> = dyn Fn(&[u8]) -> Option<usize> + 'w;
 
 /// Every format. Where two are equally sure of an input, the earlier one has it.
 pub static FORMATS: &[&dyn Format] =

@@ -9,7 +9,7 @@ use super::batch::Batch;
 use super::file::{Origin, SourceFile};
 use super::stream::{Limits, Stream};
 use super::warning::{InputWarning, Loss};
-use crate::format::{Confidence, Format, RecordReader, Sample, recognise};
+use crate::format::{Confidence, Format, RecordReader, Sample, Wanted, recognise};
 
 /// How inputs are opened.
 #[derive(Clone, Copy, Default)]
@@ -45,6 +45,12 @@ impl Input {
     /// end of the input, and the batch is empty then.
     pub fn next_batch(&mut self, batch: &mut Batch) -> bool {
         self.reader.next_batch(batch)
+    }
+
+    /// The same, where records are of no use in which `wanted` finds nothing: they may be left out
+    /// ([`RecordReader::next_batch_of`]).
+    pub fn next_batch_of(&mut self, batch: &mut Batch, wanted: &Wanted<'_>) -> bool {
+        self.reader.next_batch_of(batch, wanted)
     }
 }
 
