@@ -33,7 +33,7 @@ pub use stream::{
     StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_standard_input,
 };
 
-pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition, SpillError};
+pub use quell_engine::{Alert, Member, ResultLimit, ResultPosition, SpillError, Totals};
 pub use quell_eql::{Dialect, format_source};
 pub use quell_event::EcsSchema;
 pub use quell_ingest::{FollowPosition, InputWarning, LiveInput, Loss, WarningLog};
