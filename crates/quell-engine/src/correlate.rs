@@ -70,6 +70,15 @@ impl Member {
         }
     }
 
+    /// The same event at the step of another hit, of which other fields may be kept.
+    pub(crate) fn at_step_of(self: &Arc<Self>, hit: &Hit) -> Arc<Member> {
+        match (&self.aliased, &hit.aliased) {
+            (None, None) => Arc::clone(self),
+            (Some(own), Some(other)) if Arc::ptr_eq(own, other) => Arc::clone(self),
+            (_, other) => Arc::new(Member { aliased: other.clone(), ..Member::clone(self) }),
+        }
+    }
+
     /// About how many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
         let text = if let RecordText::Owned(text) = &self.record.text { text.len() } else { 0 };

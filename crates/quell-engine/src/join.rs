@@ -42,6 +42,7 @@ impl JoinState {
         }
         let mut found = Vec::new();
         for hit in hits.filter(|hit| !ends(hit)) {
+            let member = &member.at_step_of(hit);
             for key in &hit.keys {
                 found.extend(self.take(steps, rule, key, usize::from(hit.step), member));
             }

@@ -36,7 +36,7 @@ pub struct Totals {
     pub key: Vec<Vec<Value>>,
     /// How many there are.
     pub count: u64,
-    /// Their share of all, up to 1; none where `count` has no keys.
+    /// Their share of all, up to 1; none where `count` has no keys, and where there are none at all.
     pub percent: Option<f64>,
     /// The names of their hosts, in order.
     pub hosts: Vec<Arc<str>>,
@@ -381,8 +381,8 @@ impl Groups {
 
 impl Group {
     #[allow(clippy::cast_precision_loss, reason = "a share need not be exact")]
-    fn share(&self, total: u64) -> f64 {
-        self.count as f64 / total as f64
+    fn share(&self, total: u64) -> Option<f64> {
+        (total > 0).then(|| self.count as f64 / total as f64)
     }
 }
 
@@ -569,7 +569,7 @@ impl Stage {
             Stage::UniqueCount { groups, .. } => {
                 let total = groups.total;
                 let result = |group: Group| {
-                    let percent = Some(group.share(total));
+                    let percent = group.share(total);
                     let mut detection = group.first?;
                     let key = detection.totals.take().map(|totals| totals.key).unwrap_or_default();
                     let hosts = group.hosts.into_iter().collect();
@@ -589,7 +589,7 @@ impl Stage {
                 let empty = empty_values(keys.iter().map(Vec::as_slice));
                 groups.sort_by_cached_key(|group| (group.count, Ordered(filled(&whole_key(group), &empty))));
                 let result = |mut group: Group| {
-                    let percent = (!keyless).then(|| group.share(total));
+                    let percent = if keyless { None } else { group.share(total) };
                     if keyless {
                         group.key = vec![vec![Value::Text("totals".into())]];
                     }

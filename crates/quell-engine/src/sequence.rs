@@ -314,6 +314,7 @@ impl SequenceState {
         }
         for hit in hits.iter().rev() {
             let Some(role) = plan.roles.get(usize::from(hit.step)) else { continue };
+            let member = &member.at_step_of(hit);
             for key in &hit.keys {
                 match role {
                     Role::Places(places) => {
