@@ -26,7 +26,7 @@ use std::sync::Arc;
 const HOST: &str = "host.name";
 
 /// The most bytes that one stage holds, about. What comes then is left out and counted.
-const MOST_HELD: usize = 1 << 30;
+const MOST_HELD: usize = if cfg!(test) { 1 << 16 } else { 1 << 30 };
 
 /// What `count` and `unique_count` say of results.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -629,9 +629,12 @@ impl Ord for Ordered {
 mod tests {
     use super::{PipePlan, Pipes};
     use crate::compile::{ResultLimit, ResultPosition};
-    use crate::correlate::Detection;
+    use crate::correlate::{Detection, Member};
     use crate::object::ObjectPlans;
+    use crate::residual::Captured;
+    use quell_event::{Position, RecordRef, RecordText};
     use quell_ir::logic::Pipe::{self, Head, Tail};
+    use quell_ir::{Expr, FieldRef, FieldType, Value};
     use std::ops::Range;
 
     #[test]
@@ -668,6 +671,49 @@ mod tests {
             found.extend(state.finish(&plan, 0));
             let found: Vec<Option<i64>> = found.iter().map(|one| one.time).collect();
             assert_eq!(found, expected.clone().map(Some).collect::<Vec<_>>(), "{pipes:?} {limit:?}");
+        }
+    }
+
+    /// A result of one event that keeps one value.
+    fn result(n: i64) -> Detection {
+        let aliased = Captured { values: vec![Value::Integer(n)], objects: Vec::new() };
+        let record =
+            RecordRef { source: 0, position: Position { offset: 0, number: 0 }, text: RecordText::Reread(1) };
+        Detection::of_event(
+            0,
+            Member {
+                id: n.to_string().as_str().into(),
+                time: Some(n),
+                captures: Box::default(),
+                aliased: Some([aliased].into()),
+                record,
+            },
+        )
+    }
+
+    #[test]
+    fn what_is_held_is_limited_and_what_is_left_out_is_counted() {
+        let key = || vec![Expr::Whole(FieldRef::event("n", FieldType::Unknown))];
+        let most = 5000;
+        for pipe in [Pipe::Sort(key()), Pipe::Unique(key()), Pipe::UniqueCount(key()), Pipe::Count(key())] {
+            let kept = vec![vec!["n".into()]];
+            let plan = PipePlan { pipes: vec![pipe.clone()], kept, plans: ObjectPlans::default() };
+            let mut state = Pipes::new(&plan, None);
+            let mut found: Vec<Detection> =
+                (0..most).filter_map(|n| state.push(&plan, result(most - n))).collect();
+            found.extend(state.finish(&plan, 0));
+            let held = i64::try_from(found.len()).unwrap();
+            assert!((50..most).contains(&held), "{pipe:?} {held}");
+            assert_eq!(state.lost(), u64::try_from(most - held).unwrap(), "{pipe:?}");
+            // The first are there.
+            let count = |one: &Detection| one.totals.as_ref().map(|totals| totals.count);
+            assert!(found.iter().all(|one| count(one).is_none_or(|n| n == 1)));
+            let last = found.last().unwrap();
+            match pipe {
+                Pipe::Sort(_) => assert_eq!(last.time, Some(most)),
+                Pipe::Count(_) => assert_eq!(last.totals.as_ref().unwrap().key, [[Value::Integer(most)]]),
+                _ => assert_eq!(last.time, Some(most - held + 1)),
+            }
         }
     }
 }

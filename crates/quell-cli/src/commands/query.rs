@@ -26,7 +26,8 @@ use std::ops::ControlFlow;
 /// Run one EQL query over logs and print what it finds
 ///
 /// Results come in ascending order and without a limit unless --size is given. As ndjson each is one line of the shape
-/// that Elasticsearch's EQL search answers: {"events":[{"_source":{…}}],"join_keys":[…]}.
+/// that Elasticsearch's EQL search answers: {"events":[{"_source":{…}}],"join_keys":[…]}. What the Endgame dialect's pipes
+/// count stands beside these: {"count":2,"key":"nmap.exe","percent":0.5}.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     quell query 'process where process.name == \"nmap.exe\"' ./logs\n  \
