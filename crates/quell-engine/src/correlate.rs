@@ -526,7 +526,7 @@ fn decided<'h>(
 }
 
 impl Detection {
-    fn of_event(rule: u32, member: Member) -> Detection {
+    pub(crate) fn of_event(rule: u32, member: Member) -> Detection {
         Detection { rule, time: member.time, keys: Vec::new(), members: vec![Some(member)], totals: None }
     }
 
