@@ -1,6 +1,6 @@
 //! `quell query`: one EQL query over logs, answered in the shape of Elasticsearch.
 
-use crate::alert_row::{MISSING, event_cells};
+use crate::alert_row::{MISSING, event_cells, key_text};
 use crate::arguments::General;
 use crate::columns::{Cell, Column, Columns};
 use crate::console::{BOLD, Console, DIM};
@@ -233,13 +233,8 @@ fn total_cells(totals: &Totals) -> Vec<Cell> {
         0 => String::new(),
         hosts => counted(hosts, "host", "hosts"),
     };
-    let key = match totals.to_json().remove("key") {
-        Some(Value::String(text)) => text,
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
     let count = Cell::styled(&totals.count.to_string(), BOLD);
-    vec![count, Cell::new(&percent), Cell::new(&hosts), Cell::new(&key)]
+    vec![count, Cell::new(&percent), Cell::new(&hosts), Cell::new(&key_text(totals))]
 }
 
 struct Table {
