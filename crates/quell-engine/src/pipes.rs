@@ -187,6 +187,11 @@ impl PipePlan {
     fn key(&self, key: &Expr, detection: &Detection, cut: &mut u64) -> Vec<Value> {
         let root = Piped { plan: self, detection };
         if let Expr::Whole(field) = key {
+            // Of a key of several parts null is a part like any other.
+            if let Some(made) = root.made(field) {
+                let held = |value: &Value| as_held(value.datum(), FieldType::Unknown).unwrap_or(Value::Null);
+                return made.iter().map(held).collect();
+            }
             let values = root.values(field);
             return values.iter().filter_map(|value| as_held(value.datum(), field.kind)).collect();
         }
@@ -302,10 +307,10 @@ enum Stage {
     Filter {
         pipe: usize,
     },
-    /// With their keys.
+    /// With their keys, without case; each is a list.
     Sort {
         pipe: usize,
-        kept: Vec<(Key, Detection)>,
+        kept: Vec<(Vec<Vec<Value>>, Detection)>,
         held: usize,
     },
     Unique {
@@ -391,6 +396,17 @@ fn folded_key(parts: &[Vec<Value>]) -> Key {
     parts.iter().map(|part| folded_value(&whole(part))).collect()
 }
 
+/// What results are sorted by: the parts one after the other, each element by element.
+fn sort_key(mut parts: Vec<Vec<Value>>) -> Vec<Vec<Value>> {
+    for part in &mut parts {
+        if part.is_empty() {
+            part.push(Value::Null);
+        }
+        part.iter_mut().for_each(|value| *value = folded_value(value));
+    }
+    parts
+}
+
 /// What null counts as at each place of some keys: the empty value of the kind that the place has.
 fn empty_values<'k>(keys: impl Iterator<Item = &'k [Value]>) -> Vec<Value> {
     let mut empty: Vec<Value> = Vec::new();
@@ -403,9 +419,6 @@ fn empty_values<'k>(keys: impl Iterator<Item = &'k [Value]>) -> Vec<Value> {
                 Value::Integer(_) | Value::Unsigned(_) | Value::Float(_) => Value::Integer(0),
                 Value::Text(_) => Value::Text("".into()),
             };
-        }
-        if !empty.contains(&Value::Null) {
-            break;
         }
     }
     empty
@@ -511,8 +524,8 @@ fn through(
                 if *held > MOST_HELD {
                     *lost += 1;
                 } else {
-                    let key = folded_key(&plan.keys_of(*pipe, &detection, cut));
-                    *held += detection.bytes() + join_key::bytes(&key);
+                    let key = sort_key(plan.keys_of(*pipe, &detection, cut));
+                    *held += detection.bytes() + key.iter().map(|part| join_key::bytes(part)).sum::<usize>();
                     kept.push((key, detection));
                 }
                 return None;
@@ -562,8 +575,18 @@ impl Stage {
             Stage::Tail { kept, .. } => std::mem::take(kept).into(),
             Stage::Sort { kept, .. } => {
                 let mut kept = std::mem::take(kept);
-                let empty = empty_values(kept.iter().map(|(key, _)| &**key));
-                kept.sort_by_cached_key(|(key, _)| Ordered(filled(key, &empty)));
+                let parts = kept.first().map_or(0, |(key, _)| key.len());
+                for place in 0..parts {
+                    let all = kept.iter().filter_map(|(key, _)| key.get(place).map(Vec::as_slice));
+                    let empty = empty_values(all);
+                    for part in kept.iter_mut().filter_map(|(key, _)| key.get_mut(place)) {
+                        *part = filled(part, &empty);
+                    }
+                }
+                kept.sort_by(|(a, _), (b, _)| {
+                    let parts = a.iter().zip(b).map(|(a, b)| compare_keys(a, b));
+                    parts.fold(Ordering::Equal, Ordering::then)
+                });
                 kept.into_iter().map(|(_, detection)| detection).collect()
             }
             Stage::UniqueCount { groups, .. } => {
