@@ -3,7 +3,7 @@
 use crate::columns::Cell;
 use crate::document::text;
 use crate::units::second;
-use quell::{Alert, RuleSeverity};
+use quell::{Alert, RuleSeverity, Totals};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -62,9 +62,27 @@ impl<'a> AlertRow<'a> {
             host: or_last(HOST),
             user: shared_user.unwrap_or_else(|| user(last)),
             process: or_last(PROCESS),
-            what: what(last),
+            what: match &alert.totals {
+                Some(totals) if alert.members.is_empty() => counted_key(totals),
+                _ => what(last),
+            },
             id: &alert.id,
         }
+    }
+}
+
+/// What a result of `count` is about: `2x net.exe`.
+fn counted_key(totals: &Totals) -> String {
+    format!("{}x {}", totals.count, key_text(totals))
+}
+
+/// The key of counts as text; of several parts as JSON.
+#[must_use]
+pub fn key_text(totals: &Totals) -> String {
+    match totals.to_json().remove("key") {
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+        None => String::new(),
     }
 }
 

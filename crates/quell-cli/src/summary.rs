@@ -226,6 +226,7 @@ pub fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
             "forgotten: what is told of them is absent",
         ),
         (stats.tests_cut, ["test", "tests"], "of very long values ended early and may have missed a match"),
+        (stats.results_lost, ["result", "results"], "left out by pipes that held very much already"),
     ];
     for (n, [one, many], what) in limits {
         if n > 0 {

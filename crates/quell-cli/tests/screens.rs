@@ -96,6 +96,19 @@ fn an_explanation_tells_which_tests_an_event_passes() {
 }
 
 #[test]
+fn counts_of_the_endgame_dialect() {
+    for (name, query) in [
+        ("count", "any where true | count event.category, process.name"),
+        ("unique_count", "any where true | unique_count event.category | sort count"),
+    ] {
+        let asked =
+            |output| all(&quell(["query", "--dialect", "endgame", query, "logs", "--output", output]));
+        insta::assert_snapshot!(format!("{name}_ndjson"), asked("ndjson"));
+        insta::assert_snapshot!(format!("{name}_table"), asked("table"));
+    }
+}
+
+#[test]
 fn query_as_elasticsearch_answers_and_as_a_table() {
     let query = "process where process.name : \"nm*\" and process.args == \"-sS\"";
     insta::assert_snapshot!("query_ndjson", all(&quell(["query", query, "logs"])));

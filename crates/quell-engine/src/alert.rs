@@ -6,6 +6,7 @@
 use crate::compile::Engine;
 use crate::correlate::{Detection, Member};
 use crate::hit::hex;
+use crate::pipes::Totals;
 use quell_ir::Value as Constant;
 use quell_rules::{Rule, RuleKind, RuleSeverity, Threat};
 use serde_json::{Map, Value, json};
@@ -25,6 +26,8 @@ pub struct Alert {
     pub keys: Vec<Constant>,
     /// Its events in order; `None` stands for a step that must not come.
     pub members: Vec<Option<Member>>,
+    /// What `count` and `unique_count` say of it (Endgame dialect).
+    pub totals: Option<Totals>,
     /// Whether it is recorded but not shown.
     pub building_block: bool,
 }
@@ -39,6 +42,7 @@ impl Alert {
             time: detection.time,
             keys: detection.keys,
             members: detection.members,
+            totals: detection.totals,
             building_block: rule.building_block,
             rule,
         })
@@ -67,6 +71,9 @@ fn id(rule: &Rule, detection: &Detection) -> String {
     for member in &detection.members {
         // No identity is empty.
         part(member.as_ref().map_or("", |member| member.id.as_str()));
+    }
+    if let Some(totals) = &detection.totals {
+        part(&Value::from(totals.to_json()).to_string());
     }
     hex(&hash.finalize(), 16)
 }
@@ -111,6 +118,9 @@ pub fn alert_document(alert: &Alert, mut sources: Vec<Option<Map<String, Value>>
         content.insert("building_block_type".into(), "default".into());
     }
     content.insert("rule".into(), rule_object(&alert.rule));
+    if let Some(totals) = &alert.totals {
+        content.insert("totals".into(), totals.to_json().into());
+    }
     take_out(&mut document, "kibana.alert");
     let kibana = document.entry("kibana").or_insert_with(|| Value::Object(Map::new()));
     if !kibana.is_object() {

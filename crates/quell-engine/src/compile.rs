@@ -7,6 +7,7 @@ use crate::join_key::KeyField;
 use crate::lineage::{Fact, Lineage, ProcessSlots};
 use crate::matcher::Matcher;
 use crate::object::{ObjectPlans, ObjectPlansBuilder, each_read, wants_objects};
+use crate::pipes::PipePlan;
 use crate::program::Program;
 use crate::residual::{CaptureField, Captured, Residual, each_lineage, keep, possible};
 use crate::saved;
@@ -18,7 +19,7 @@ use quell_event::{FieldSet, Slot};
 use quell_ir::eval::Outcome;
 use quell_ir::expr::CompareOp;
 use quell_ir::function::compare::is_plain_text;
-use quell_ir::logic::{Category, JoinKey, Pipe, Sharding};
+use quell_ir::logic::{self, Category, JoinKey, Sharding};
 use quell_ir::{
     Case, Condition, EventFilter, FieldRef, FieldType, Logic, Predicate, Query, Scope, Span, Value,
 };
@@ -106,7 +107,7 @@ pub struct Engine {
 #[derive(Debug)]
 pub(crate) struct CompiledRule {
     pub(crate) rule: Arc<Rule>,
-    pub(crate) pipes: Vec<Pipe>,
+    pub(crate) pipes: PipePlan,
     pub(crate) join: Join,
     pub(crate) sharding: Sharding,
     /// A hash of what its query means.
@@ -134,6 +135,8 @@ pub(crate) enum Join {
     Sequence(SequencePlan),
     /// They are joined in any order; this many filters.
     Sample(usize),
+    /// The same by `join`; so many steps, `until` not among them.
+    Unordered(usize),
 }
 
 impl Join {
@@ -370,16 +373,6 @@ impl Engine {
 
 /// What a query needs that the engine does not have yet.
 fn missing_part_of(query: &Query) -> Option<&'static str> {
-    match &query.logic {
-        Logic::Join(_) => return Some("`join` does not run yet"),
-        Logic::Sequence(sequence) if sequence.until_first => {
-            return Some("sequences of the Endgame dialect do not run yet");
-        }
-        Logic::Event(_) | Logic::Sequence(_) | Logic::Sample(_) => {}
-    }
-    if !query.pipes.iter().all(|pipe| matches!(pipe, Pipe::Head(_) | Pipe::Tail(_))) {
-        return Some("of the pipes only `head` and `tail` run yet");
-    }
     query.filters().into_iter().find_map(|(filter, _)| missing_part(&filter.condition, false))
 }
 
@@ -479,9 +472,14 @@ impl<'o> Compiler<'o> {
                 let steps = sequence.steps.into_iter().chain(sequence.until);
                 (Join::Sequence(plan), steps.map(|step| (step.filter, Some(step.by))).collect())
             }
-            Logic::Sample(steps) | Logic::Join(quell_ir::logic::Join { steps, .. }) => {
+            Logic::Sample(steps) => {
                 let steps: Vec<_> = steps.into_iter().map(|step| (step.filter, Some(step.by))).collect();
                 (Join::Sample(steps.len()), steps)
+            }
+            Logic::Join(logic::Join { steps, until }) => {
+                let join = Join::Unordered(steps.len());
+                let steps = steps.into_iter().chain(until);
+                (join, steps.map(|step| (step.filter, Some(step.by))).collect())
             }
         };
         let index = match &rule.index {
@@ -489,7 +487,8 @@ impl<'o> Compiler<'o> {
             _ => None,
         };
         let first_step = self.steps.len();
-        let aliased = self.aliased(steps.iter().map(|(filter, _)| filter));
+        let mut aliased = self.aliased(steps.iter().map(|(filter, _)| filter));
+        let pipes = PipePlan::new(query.pipes, &mut aliased, self);
         // A set of 2^32 rules would not fit in memory.
         let of_rule = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
         let (systems, aliased) = (&*rule.os_list, &*aliased);
@@ -512,15 +511,7 @@ impl<'o> Compiler<'o> {
             tiebreaker: tiebreaker.map(|field| self.fields.intern(field)),
             captures: suppressed_by(&rule).map(|field| self.fields.intern(field)).collect(),
         };
-        self.rules.push(CompiledRule {
-            rule,
-            pipes: query.pipes,
-            join,
-            sharding,
-            meaning,
-            reads,
-            first_step,
-        });
+        self.rules.push(CompiledRule { rule, pipes, join, sharding, meaning, reads, first_step });
     }
 
     /// The field of an event's time, for a rule that names one or for all.
@@ -566,6 +557,7 @@ impl<'o> Compiler<'o> {
             slot: self.fields.intern(&key.field.path),
             kind: key.field.kind,
             optional: key.optional,
+            folded: key.case == Case::Folded,
         };
         let keys = by.map(|by| by.iter().map(key).collect());
         let aliased = aliased.get(usize::from(number)).cloned().unwrap_or_default().into();

@@ -10,9 +10,10 @@
 
 use crate::compile::{CompiledRule, Engine, Join};
 use crate::hit::{Hit, MemberId, Tiebreaker, aliased_bytes};
+use crate::join::JoinState;
 use crate::join_key;
 use crate::lineage::Lineage;
-use crate::pipes::Pipes;
+use crate::pipes::{Pipes, Totals};
 use crate::residual::Captured;
 use crate::sample::SampleState;
 use crate::sequence::{Around, SequenceState, milliseconds};
@@ -37,6 +38,9 @@ pub struct Detection {
     pub keys: Vec<Value>,
     /// Its events in order; `None` stands for a step that must not come.
     pub members: Vec<Option<Member>>,
+    /// What `count` and `unique_count` say of it (Endgame dialect). A result of `count` is nothing else: it has no events and
+    /// no time.
+    pub totals: Option<Totals>,
 }
 
 /// An event of a detection.
@@ -63,6 +67,15 @@ impl Member {
             captures: hit.captures.clone(),
             aliased: hit.aliased.clone(),
             record: hit.record.clone(),
+        }
+    }
+
+    /// The same event at the step of another hit, of which other fields may be kept.
+    pub(crate) fn at_step_of(self: &Arc<Self>, hit: &Hit) -> Arc<Member> {
+        match (&self.aliased, &hit.aliased) {
+            (None, None) => Arc::clone(self),
+            (Some(own), Some(other)) if Arc::ptr_eq(own, other) => Arc::clone(self),
+            (_, other) => Arc::new(Member { aliased: other.clone(), ..Member::clone(self) }),
         }
     }
 
@@ -146,6 +159,7 @@ pub(crate) enum Joined {
     Event,
     Sequence(SequenceState),
     Sample(SampleState),
+    Unordered(JoinState),
 }
 
 impl RuleState {
@@ -154,18 +168,30 @@ impl RuleState {
             Join::Event => Joined::Event,
             Join::Sequence(_) => Joined::Sequence(SequenceState::default()),
             Join::Sample(_) => Joined::Sample(SampleState::default()),
+            Join::Unordered(_) => Joined::Unordered(JoinState::default()),
         };
         RuleState { joined, pipes: Pipes::new(&rule.pipes, engine.limit) }
     }
 
     /// Whether nothing is pending.
     pub(crate) fn is_empty(&self) -> bool {
-        match &self.joined {
+        let joined = match &self.joined {
             Joined::Event => true,
             Joined::Sequence(state) => state.is_empty(),
             Joined::Sample(state) => state.is_empty(),
-        }
+            Joined::Unordered(state) => state.is_empty(),
+        };
+        joined && self.pipes.is_empty()
     }
+}
+
+/// What limits left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limited {
+    /// Tests that were cut short.
+    pub tests_cut: u64,
+    /// Results that pipes left out because they held too much already.
+    pub results_lost: u64,
 }
 
 /// Takes detections as they are found.
@@ -230,10 +256,14 @@ impl<'e> Correlator<'e> {
         self.engine.fact_of(hit.rule).is_some()
     }
 
-    /// Tests that a limit cut short.
+    /// What limits left out until now.
     #[must_use]
-    pub fn cut(&self) -> u64 {
-        self.cut.get()
+    pub fn limited(&self) -> Limited {
+        let pipes = || self.rules.iter().map(|rule| &rule.pipes);
+        Limited {
+            tests_cut: self.cut.get() + pipes().map(Pipes::cut).sum::<u64>(),
+            results_lost: pipes().map(Pipes::lost).sum(),
+        }
     }
 
     /// Takes note that no hit before `time` will come any more.
@@ -248,13 +278,15 @@ impl<'e> Correlator<'e> {
         self.recent.forget(time);
     }
 
-    /// Takes note that there are no more hits.
-    pub fn finish(mut self, found: &mut dyn Found, trace: &mut dyn Trace) {
+    /// Takes note that there are no more hits, and says what limits left out.
+    pub fn finish(mut self, found: &mut dyn Found, trace: &mut dyn Trace) -> Limited {
         self.flush(found, trace);
         self.pass(None, found, trace);
+        let mut limited = Limited { tests_cut: self.cut.get(), results_lost: 0 };
         let mut by_rank: Vec<(u32, RuleState)> = (0..).zip(self.rules).collect();
         by_rank.sort_by_key(|(number, _)| self.engine.rank(*number));
         for (number, RuleState { joined, mut pipes }) in by_rank {
+            let Some(rule) = self.engine.rules.get(number as usize) else { continue };
             if let Joined::Sequence(state) = &joined
                 && trace.listens()
             {
@@ -262,13 +294,16 @@ impl<'e> Correlator<'e> {
             }
             if let Joined::Sample(state) = joined {
                 for detection in state.finish(number) {
-                    if let Some(detection) = pipes.push(detection) {
+                    if let Some(detection) = pipes.push(&rule.pipes, detection) {
                         found.found(detection, true);
                     }
                 }
             }
-            pipes.finish().into_iter().for_each(|detection| found.found(detection, true));
+            pipes.finish(&rule.pipes, number).into_iter().for_each(|detection| found.found(detection, true));
+            limited.tests_cut += pipes.cut();
+            limited.results_lost += pipes.lost();
         }
+        limited
     }
 
     /// Gives a hit of an event rule its own detection at once, in whatever order it comes; says whether it is one. What needs no
@@ -282,7 +317,8 @@ impl<'e> Correlator<'e> {
             return true;
         }
         let member = self.recent.member(hit);
-        if let Some(detection) = state.pipes.push(Detection::of_event(hit.rule, member)) {
+        let Some(rule) = self.engine.rules.get(hit.rule as usize) else { return true };
+        if let Some(detection) = state.pipes.push(&rule.pipes, Detection::of_event(hit.rule, member)) {
             found.found(detection, false);
         }
         true
@@ -301,6 +337,7 @@ impl<'e> Correlator<'e> {
             Joined::Event => 0,
             Joined::Sequence(state) => state.bytes(),
             Joined::Sample(state) => state.bytes(),
+            Joined::Unordered(state) => state.bytes(),
         };
         self.rules.iter().map(bytes).sum::<usize>() + self.lineage.len() * PROCESS_BYTES
     }
@@ -321,8 +358,10 @@ impl<'e> Correlator<'e> {
         while self.bytes() > bytes {
             let mut times: Vec<i64> = Vec::new();
             for state in &self.rules {
-                if let Joined::Sequence(state) = &state.joined {
-                    times.extend(state.pending_times());
+                match &state.joined {
+                    Joined::Sequence(state) => times.extend(state.pending_times()),
+                    Joined::Unordered(state) => times.extend(state.pending_times()),
+                    Joined::Event | Joined::Sample(_) => {}
                 }
             }
             let quarter = times.len() / 4;
@@ -333,6 +372,7 @@ impl<'e> Correlator<'e> {
                     (Join::Sequence(plan), Joined::Sequence(state), Some(oldest)) => {
                         state.evict(plan, oldest)
                     }
+                    (_, Joined::Unordered(state), oldest) => state.evict(oldest.unwrap_or(i64::MAX)),
                     (Join::Sample(_), Joined::Sample(state), None) => state.evict(),
                     _ => 0,
                 };
@@ -357,9 +397,8 @@ impl<'e> Correlator<'e> {
     }
 
     /// Goes on from what a rule had pending.
-    pub(crate) fn go_on_from(&mut self, place: usize, mut state: RuleState, evicted: u64) {
+    pub(crate) fn go_on_from(&mut self, place: usize, state: RuleState, evicted: u64) {
         let (Ok(number), Some(rule)) = (u32::try_from(place), self.rules.get_mut(place)) else { return };
-        state.pipes.renumber(number);
         if let Joined::Sequence(sequences) = &state.joined {
             self.due.extend(sequences.all_due().map(|due| (due.at, number, due.number)));
             if let Some(time) = sequences.undecided() {
@@ -403,7 +442,7 @@ impl<'e> Correlator<'e> {
             return;
         };
         while let Some(detection) = sequences.next(plan, number) {
-            if let Some(detection) = state.pipes.push(detection) {
+            if let Some(detection) = state.pipes.push(&rule.pipes, detection) {
                 found.found(detection, false);
             }
         }
@@ -441,7 +480,8 @@ impl<'e> Correlator<'e> {
         match (&rule.join, &mut state.joined) {
             (Join::Event, _) => {
                 if alone(first)
-                    && let Some(detection) = state.pipes.push(Detection::of_event(number, member))
+                    && let Some(detection) =
+                        state.pipes.push(&rule.pipes, Detection::of_event(number, member))
                 {
                     found.found(detection, false);
                 }
@@ -461,6 +501,14 @@ impl<'e> Correlator<'e> {
             }
             (Join::Sample(filters), Joined::Sample(samples)) => {
                 samples.event(*filters, hits.iter().filter(|hit| alone(hit)), &Arc::new(member));
+            }
+            (Join::Unordered(steps), Joined::Unordered(joins)) => {
+                let hits = hits.iter().filter(|hit| alone(hit));
+                for detection in joins.event(*steps, number, hits, &Arc::new(member)) {
+                    if let Some(detection) = state.pipes.push(&rule.pipes, detection) {
+                        found.found(detection, false);
+                    }
+                }
             }
             _ => {}
         }
@@ -485,8 +533,19 @@ fn decided<'h>(
 }
 
 impl Detection {
-    fn of_event(rule: u32, member: Member) -> Detection {
-        Detection { rule, time: member.time, keys: Vec::new(), members: vec![Some(member)] }
+    pub(crate) fn of_event(rule: u32, member: Member) -> Detection {
+        Detection { rule, time: member.time, keys: Vec::new(), members: vec![Some(member)], totals: None }
+    }
+
+    /// A result without events; its rule is named later.
+    pub(crate) fn of_totals(totals: Totals) -> Detection {
+        Detection { rule: 0, time: None, keys: Vec::new(), members: Vec::new(), totals: Some(totals) }
+    }
+
+    /// About how many bytes it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let members = self.members.iter().flatten().map(Member::bytes).sum::<usize>();
+        size_of::<Detection>() + join_key::bytes(&self.keys) + members
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! A mandatory key without a value keeps its event out of the step; an optional one counts as null, and null equals null.
 //! A list takes part once for every combination of distinct values. Values are compared exactly, as their field's type
-//! holds them. Source: Elasticsearch's "EQL syntax reference", "by keyword" and "Optional by fields".
+//! holds them. Source: Elasticsearch's "EQL syntax reference", "by keyword" and "Optional by fields". In the Endgame dialect
+//! case is nothing, and a list is one value.
 
 use crate::alert::iso_time;
 use quell_event::{Event, Slot};
 use quell_ir::date::date_of;
-use quell_ir::pattern::parse_ip;
+use quell_ir::pattern::{folded, parse_ip};
 use quell_ir::printed::Printed;
 use quell_ir::value::Number;
 use quell_ir::{Datum, FieldType, Value};
@@ -26,6 +27,9 @@ pub(crate) struct KeyField {
     pub(crate) slot: Slot,
     pub(crate) kind: FieldType,
     pub(crate) optional: bool,
+    /// Whether texts are one key that differ in case alone. Then a list is one value too, as all lists are in the Endgame
+    /// dialect.
+    pub(crate) folded: bool,
 }
 
 /// The keys of an event for one step.
@@ -60,12 +64,51 @@ pub(crate) fn keys(fields: &[KeyField], event: &mut Event<'_>) -> Keys {
 fn distinct(field: &KeyField, event: &mut Event<'_>) -> Vec<Value> {
     let values = event.values(field.slot).iter();
     let mut values: Vec<Value> = values.filter_map(|value| as_held(value, field.kind)).collect();
+    if field.folded {
+        values = vec![whole(&values.iter().map(folded_value).collect::<Vec<_>>())];
+        if !field.optional {
+            values.retain(|value| *value != Value::Null);
+        }
+        return values;
+    }
     values.sort_by(compare_values);
     values.dedup();
     if values.is_empty() && field.optional {
         values.push(Value::Null);
     }
     values
+}
+
+/// A list as one value: several as the JSON of their texts, none as null.
+pub(crate) fn whole(values: &[Value]) -> Value {
+    match values {
+        [] => Value::Null,
+        [one] => one.clone(),
+        several => {
+            let json: Vec<serde_json::Value> = several.iter().map(as_json).collect();
+            Value::Text(serde_json::Value::from(json).to_string().into())
+        }
+    }
+}
+
+/// A constant as JSON.
+pub(crate) fn as_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Boolean(b) => (*b).into(),
+        Value::Integer(n) => (*n).into(),
+        Value::Unsigned(n) => (*n).into(),
+        Value::Float(n) => (*n).into(),
+        Value::Text(text) => (&**text).into(),
+    }
+}
+
+/// The same value for all texts that differ in case alone.
+pub(crate) fn folded_value(value: &Value) -> Value {
+    match value {
+        Value::Text(text) => Value::Text(folded(text).into()),
+        other => other.clone(),
+    }
 }
 
 /// The value as a field of that type holds it: equal values are then the same. None for one that it cannot hold.
@@ -156,7 +199,7 @@ mod tests {
             .map(|(path, optional)| {
                 let slot = set.intern(path);
                 builder.add(path, slot.index(), Want::Scalars);
-                KeyField { slot, kind: FieldType::Keyword, optional: *optional }
+                KeyField { slot, kind: FieldType::Keyword, optional: *optional, folded: false }
             })
             .collect();
         let mut state = EventState::default();

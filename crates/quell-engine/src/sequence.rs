@@ -3,7 +3,8 @@
 //! Source: Elasticsearch's "EQL syntax reference", "Sequences" and "Missing events", and what its matcher does. Of every
 //! key each step but the last has a slot for one pending sequence, whose last event it matched. An event moves what waits
 //! in the slot before its step on, and the newest start wins: what it finds in its own slot is replaced. Steps are tried
-//! from the last to the first, so that no event follows itself. What must not come (`![…]`) is noted as it comes; only behind the
+//! from the last to the first, so that no event follows itself. In the Endgame dialect `until` is looked at before them, and where a
+//! step forks, what waited for it stays. What must not come (`![…]`) is noted as it comes; only behind the
 //! last step has a sequence to wait for it.
 //!
 //! Events come in ascending order, one by one, and nothing is looked at twice: so the same code serves files and streams,
@@ -32,6 +33,10 @@ pub(crate) struct SequencePlan {
     positive: Vec<bool>,
     /// How many of them must.
     places: usize,
+    /// Of each place, whether what goes on to it stays where it was too (`fork`).
+    forks: Vec<bool>,
+    /// Whether `until` is looked at before the steps.
+    until_first: bool,
     /// Of each gap, before the first place to behind the last, whether something must not come there.
     watched: Vec<bool>,
     /// Of each place, what a later step ties to an event up to there: the event's place, and the tie. Sequences that differ in
@@ -54,6 +59,7 @@ impl SequencePlan {
     pub(crate) fn new(sequence: &logic::Sequence) -> SequencePlan {
         let maxspan = sequence.maxspan.map(|span| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX));
         let (mut roles, mut positive, mut places) = (Vec::new(), Vec::new(), 0);
+        let mut forks = Vec::new();
         for step in &sequence.steps {
             let runs = step.runs as usize;
             positive.extend(std::iter::repeat_n(!step.missing, runs));
@@ -61,13 +67,16 @@ impl SequencePlan {
                 roles.push(Role::Missing(places));
             } else {
                 roles.push(Role::Places(places..places + runs));
+                forks.extend(std::iter::repeat_n(step.fork, runs));
                 places += runs;
             }
         }
         roles.extend(sequence.until.iter().map(|_| Role::Until));
         let watches = |gap| roles.iter().any(|role| matches!(role, Role::Missing(at) if *at == gap));
         let watched = (0..=places).map(watches).collect();
-        SequencePlan { maxspan, roles, positive, places, watched, ties: vec![Vec::new(); places] }
+        let until_first = sequence.until_first;
+        let ties = vec![Vec::new(); places];
+        SequencePlan { maxspan, roles, positive, places, forks, until_first, watched, ties }
     }
 
     /// Notes what a step ties to the events of earlier ones.
@@ -84,6 +93,11 @@ impl SequencePlan {
     /// Whether something must not come behind that many steps.
     fn watches(&self, gap: usize) -> bool {
         self.watched.get(gap).copied().unwrap_or(false)
+    }
+
+    /// Whether what goes on to a place stays where it was too.
+    fn forks(&self, place: usize) -> bool {
+        self.forks.get(place).copied().unwrap_or(false)
     }
 
     /// Whether a sequence that began then is too old at `now`.
@@ -297,9 +311,12 @@ impl SequenceState {
         around: &mut Around<'_>,
         due: &mut Vec<Due>,
     ) {
+        if plan.until_first {
+            self.until_all(plan, time, hits, member, around);
+        }
         for hit in hits.iter().rev() {
             let Some(role) = plan.roles.get(usize::from(hit.step)) else { continue };
-            let member = &member_at_step(member, hit);
+            let member = &member.at_step_of(hit);
             for key in &hit.keys {
                 match role {
                     Role::Places(places) => {
@@ -312,16 +329,29 @@ impl SequenceState {
                 }
             }
         }
-        // It ends what this very event began or moved on, but not what it completed.
+        if !plan.until_first {
+            // It ends what this very event began or moved on, but not what it completed.
+            self.until_all(plan, time, hits, member, around);
+        }
+        if self.lanes.len() > (2 * self.swept).max(1024) {
+            self.sweep(plan, time, around.trace);
+        }
+    }
+
+    fn until_all(
+        &mut self,
+        plan: &SequencePlan,
+        time: i64,
+        hits: &[Hit],
+        member: &Arc<Member>,
+        around: &mut Around<'_>,
+    ) {
         for hit in hits {
             if let Some(Role::Until) = plan.roles.get(usize::from(hit.step)) {
                 for key in &hit.keys {
                     self.until(plan, key, time, hit, member, around);
                 }
             }
-        }
-        if self.lanes.len() > (2 * self.swept).max(1024) {
-            self.sweep(plan, time, around.trace);
         }
     }
 
@@ -354,6 +384,7 @@ impl SequenceState {
                 Moved::Dropped => unlike = false,
                 Moved::On(pending) => {
                     unlike = false;
+                    n += usize::from(plan.forks(place));
                     self.reach(plan, key, place, time, pending, around, due);
                 }
             }
@@ -419,7 +450,8 @@ impl SequenceState {
         Some(Pending { tied: Box::default(), began: time, lead, refuted: false, events })
     }
 
-    /// Tries the event on the n-th of what waits before a place. What it goes with is used up, whatever comes of it.
+    /// Tries the event on the n-th of what waits before a place. What it goes with is used up, whatever comes of it, unless the
+    /// place forks: then all but what waited too long stays.
     #[allow(clippy::too_many_arguments, reason = "an event at a place of a key is all of these")]
     fn go_on(
         &mut self,
@@ -437,8 +469,14 @@ impl SequenceState {
         if !(around.holds)(hit, &slot.get(n)?.events) {
             return Some(Moved::Stays);
         }
-        let mut pending = slot.take(n)?;
-        self.bytes = self.bytes.saturating_sub(pending.bytes());
+        let stays = plan.forks(before + 1) && !plan.too_long(slot.get(n)?.began, time);
+        let mut pending = if stays {
+            slot.get(n)?.clone()
+        } else {
+            let taken = slot.take(n)?;
+            self.bytes = self.bytes.saturating_sub(taken.bytes());
+            taken
+        };
         let mark = lane.marks.get(before + 1).copied().flatten();
         if lane.is_empty() {
             self.lanes.remove(key);
@@ -592,7 +630,7 @@ impl SequenceState {
             if one.verdict == Verdict::Stands {
                 let time = one.events.last().and_then(|last| last.time);
                 let members = plan.members(one.events);
-                return Some(Detection { rule, time, keys: one.key.to_vec(), members });
+                return Some(Detection { rule, time, keys: one.key.to_vec(), members, totals: None });
             }
         }
     }
@@ -737,14 +775,6 @@ fn verdict(plan: &SequencePlan, time: i64, pending: &Pending) -> Verdict {
     };
     let until = from.saturating_add(maxspan);
     if until > last { Verdict::Open(until) } else { Verdict::Stands }
-}
-
-/// An event as one of its hits knows it: of each step other fields may be asked for later.
-fn member_at_step(member: &Arc<Member>, hit: &Hit) -> Arc<Member> {
-    if member.aliased.is_none() && hit.aliased.is_none() {
-        return Arc::clone(member);
-    }
-    Arc::new(Member { aliased: hit.aliased.clone(), ..Member::clone(member) })
 }
 
 fn lane<'l>(

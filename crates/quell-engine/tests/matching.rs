@@ -384,8 +384,6 @@ fn what_cannot_run_yet_is_named() {
         rule.os_list = vec!["windows".to_owned()];
         with_rule(rule, eql)
     };
-    let endgame =
-        |eql: &str| EngineRule { rule: Arc::new(bare_rule("x")), query: query(eql, Dialect::Endgame) };
     let keyword = |field| Predicate::Keyword { field, values: vec!["a".into()], case: Case::Sensitive };
     let nameless = || Box::new(keyword(FieldRef::event("", FieldType::Keyword)));
     let of = |predicate| EngineRule {
@@ -406,9 +404,6 @@ fn what_cannot_run_yet_is_named() {
             ),
             "within lineage",
         ),
-        (endgame("join by user.name [any where true] [any where true]"), "`join`"),
-        (endgame("sequence by user.name [any where true] [any where true]"), "Endgame"),
-        (endgame("any where true | unique user.name"), "pipes"),
         (of(Predicate::AnyField { test: nameless() }), "any field"),
         (
             of(Predicate::FieldNames {

@@ -4,8 +4,10 @@
 mod scan;
 
 use proptest::prelude::*;
-use quell_engine::{Alert, Correlator, Detection, Engine, EngineOptions, Hit, NoTrace};
-use scan::{bare_rule, engine, engine_of, hits_of, with_rule};
+use quell_engine::{Alert, Correlator, Detection, Engine, EngineOptions, EngineRule, Hit, NoTrace};
+use quell_eql::Dialect;
+use scan::{bare_rule, engine, engine_of, hits_of, query, with_rule};
+use std::sync::Arc;
 
 /// The last two are of the Endpoint's dialect.
 const RULES: [&str; 9] = [
@@ -21,7 +23,7 @@ const RULES: [&str; 9] = [
 ];
 
 /// A rule of [`RULES`].
-fn rule(n: usize) -> quell_engine::EngineRule {
+fn rule(n: usize) -> EngineRule {
     let (id, eql) = (n.to_string(), RULES[n]);
     if n < 7 { with_rule(bare_rule(&id), eql) } else { endpoint(&id, eql) }
 }
@@ -55,6 +57,26 @@ fn straight(engine: &Engine, hits: Vec<Hit>) -> Vec<Detection> {
     found
 }
 
+/// The same of the Endgame dialect.
+const ENDGAME: [&str; 8] = [
+    "sequence by k with maxspan=5ms [any where v == 0] [any where v == 1] fork until [any where v == 2] | unique v",
+    "sequence by k [any where v == 0] [any where v == 1] fork [any where true] | sort events[1].k, k",
+    "join by k [any where v == 0] [any where v == 1] [any where v > 1] until [any where v == 4]",
+    "join by k [any where v == 0] [any where true] | filter events[1].v != 3 | tail 3",
+    "any where v != 2 | unique_count v | filter count > 1",
+    "any where true | unique k, v | count k",
+    "any where true | sort v | head 3 | count",
+    "any where v == 1 | head 4 | count v, k | sort key[1]",
+];
+
+fn all_rules() -> Vec<EngineRule> {
+    let endgame = |(n, eql): (usize, &&str)| EngineRule {
+        rule: Arc::new(bare_rule(&(RULES.len() + n).to_string())),
+        query: query(eql, Dialect::Endgame),
+    };
+    (0..RULES.len()).map(rule).chain(ENDGAME.iter().enumerate().map(endgame)).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 200, ..Default::default() })]
     #[test]
@@ -62,12 +84,12 @@ proptest! {
         records in proptest::collection::vec((0u8..20, 0u8..3, 0u8..5), 0..40),
         cuts in proptest::collection::vec(0usize..40, 0..8),
     ) {
-        let engine = engine_of((0..RULES.len()).map(rule).collect(), &EngineOptions::default());
+        let engine = engine_of(all_rules(), &EngineOptions::default());
         let hits = sorted(&engine, &records);
         let expected = ids(&engine, straight(&engine, hits.clone()));
 
         // The other process has its rules in another order, and one more.
-        let rules = (0..RULES.len()).rev().map(rule);
+        let rules = all_rules().into_iter().rev();
         let more = [with_rule(bare_rule("more"), "any where false")];
         let other = engine_of(more.into_iter().chain(rules).collect(), &EngineOptions::default());
         let engines = [&engine, &other];
@@ -76,7 +98,7 @@ proptest! {
         let renumber = |mut hit: Hit, engine: &Engine| {
             let (id, rules) = (hit.rule.to_string(), engine.rules().len());
             // Facts of processes have the numbers behind the rules'.
-            let fact = || hit.rule as usize - RULES.len() + rules;
+            let fact = || hit.rule as usize - RULES.len() - ENDGAME.len() + rules;
             let number = engine.rules().position(|rule| rule.id == id).unwrap_or_else(fact);
             hit.rule = u32::try_from(number).unwrap();
             hit
@@ -188,7 +210,7 @@ fn a_sequence_over_many_keys_forgets_what_cannot_end() {
 }
 
 /// A rule of the Endpoint's dialect.
-fn endpoint(id: &str, eql: &str) -> quell_engine::EngineRule {
+fn endpoint(id: &str, eql: &str) -> EngineRule {
     let mut rule = bare_rule(id);
     rule.os_list = vec!["windows".to_owned()];
     with_rule(rule, eql)
@@ -311,4 +333,50 @@ fn nothing_of_what_must_not_come_is_held_beyond_the_bound() {
         correlator.evict(most, end, &mut Vec::new());
         assert_eq!(correlator.bytes(), 0, "{eql}");
     }
+}
+
+#[test]
+fn of_joins_what_waits_longest_is_dropped_first_and_counted() {
+    let join = "join by k [any where v == 0] [any where v == 1]";
+    let rule = EngineRule { rule: Arc::new(bare_rule("join")), query: query(join, Dialect::Endgame) };
+    let engine = engine_of(vec![rule], &EngineOptions::default());
+    let mut correlator = Correlator::new(&engine);
+    let records: Vec<String> = (0..1000).map(|n| format!(r#"{{"@timestamp":{n},"k":{n},"v":0}}"#)).collect();
+    let (mut hits, _) = hits_of(&engine, &records.iter().map(String::as_str).collect::<Vec<_>>());
+    hits.sort_by(|a, b| engine.order(a, b));
+    let mut found = Vec::new();
+    for hit in hits {
+        correlator.push(hit, &mut found, &mut NoTrace);
+    }
+    let (before, most) = (correlator.bytes(), 100_000);
+    assert!(before > most);
+    correlator.evict(most, 1_000_000_000, &mut found);
+    assert!(correlator.bytes() <= most && correlator.bytes() > most / 2, "{}", correlator.bytes());
+    assert!(correlator.evicted()[0] > 0 && correlator.evicted()[0] < 1000);
+    // The newest are still there; when they have ended, nothing is held.
+    let ends: Vec<String> = (0..1000).map(|n| format!(r#"{{"@timestamp":2000,"k":{n},"v":1}}"#)).collect();
+    let (mut ends, _) = hits_of(&engine, &ends.iter().map(String::as_str).collect::<Vec<_>>());
+    ends.sort_by(|a, b| engine.order(a, b));
+    let evicted = correlator.evicted()[0];
+    let mut late: Vec<Detection> = Vec::new();
+    for hit in ends {
+        correlator.push(hit, &mut late, &mut NoTrace);
+    }
+    correlator.advance(3_000_000_000, &mut late, &mut NoTrace);
+    assert_eq!(late.len() as u64, 1000 - evicted);
+    assert!(late.iter().all(|found| found.members.len() == 2));
+    assert_eq!(correlator.bytes(), correlator_of_ends(&engine, evicted));
+}
+
+/// What ends without a beginning hold.
+fn correlator_of_ends(engine: &Engine, ends: u64) -> usize {
+    let mut correlator = Correlator::new(engine);
+    let records: Vec<String> = (0..ends).map(|n| format!(r#"{{"@timestamp":2000,"k":{n},"v":1}}"#)).collect();
+    let (mut hits, _) = hits_of(engine, &records.iter().map(String::as_str).collect::<Vec<_>>());
+    hits.sort_by(|a, b| engine.order(a, b));
+    for hit in hits {
+        correlator.push(hit, &mut Vec::new(), &mut NoTrace);
+    }
+    correlator.advance(3_000_000_000, &mut Vec::new(), &mut NoTrace);
+    correlator.bytes()
 }

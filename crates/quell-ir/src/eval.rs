@@ -56,24 +56,7 @@ pub const MAX_SCRATCH: usize = 32 << 20;
 
 /// Whether an expression holds for some combination of elements.
 pub fn holds<'a>(expr: &'a Expr, fields: &dyn Fields<'a>, arena: &'a Bump) -> Outcome {
-    let mut bindings: Vec<'_, Binding<'_>> = Vec::new_in(arena);
-    expr.walk(&mut |part| {
-        let (field, moves) = match part {
-            Expr::Field(field) => (field, true),
-            Expr::Whole(field)
-            | Expr::Element(field, _)
-            | Expr::Length { field, .. }
-            | Expr::Contains { field, .. } => (field, false),
-            _ => return,
-        };
-        match bindings.iter_mut().find(|binding| binding.field == field) {
-            Some(binding) => binding.moves |= moves,
-            None => {
-                let values = held(fields.values(field, arena), field.kind, arena);
-                bindings.push(Binding { field, values, at: 0, moves });
-            }
-        }
-    });
+    let mut bindings = bindings(expr, fields, arena);
     let before = arena.allocated_bytes();
     let evaluation = Evaluation { arena, fields: Some(fields), cut: Cell::new(false) };
     for _ in 0..MAX_COMBINATIONS {
@@ -88,6 +71,14 @@ pub fn holds<'a>(expr: &'a Expr, fields: &dyn Fields<'a>, arena: &'a Bump) -> Ou
         }
     }
     Outcome { holds: false, cut: true }
+}
+
+/// The value of an expression, and whether a limit bit on the way to it. Of a field that is not read whole the first element
+/// counts.
+pub fn value<'a>(expr: &'a Expr, fields: &dyn Fields<'a>, arena: &'a Bump) -> (Datum<'a>, bool) {
+    let evaluation = Evaluation { arena, fields: Some(fields), cut: Cell::new(false) };
+    let value = evaluation.value(expr, &bindings(expr, fields, arena));
+    (value, evaluation.cut.get())
 }
 
 /// The value of an expression that names no field, or `None` where it names one.
@@ -156,6 +147,29 @@ struct Binding<'a> {
     at: usize,
     /// Whether its elements take turns; else the field is read whole.
     moves: bool,
+}
+
+/// The fields of an expression, each at its first element.
+fn bindings<'a>(expr: &'a Expr, fields: &dyn Fields<'a>, arena: &'a Bump) -> Vec<'a, Binding<'a>> {
+    let mut bindings: Vec<'_, Binding<'_>> = Vec::new_in(arena);
+    expr.walk(&mut |part| {
+        let (field, moves) = match part {
+            Expr::Field(field) => (field, true),
+            Expr::Whole(field)
+            | Expr::Element(field, _)
+            | Expr::Length { field, .. }
+            | Expr::Contains { field, .. } => (field, false),
+            _ => return,
+        };
+        match bindings.iter_mut().find(|binding| binding.field == field) {
+            Some(binding) => binding.moves |= moves,
+            None => {
+                let values = held(fields.values(field, arena), field.kind, arena);
+                bindings.push(Binding { field, values, at: 0, moves });
+            }
+        }
+    });
+    bindings
 }
 
 /// The values as a mapping of the field's type holds them: what functions and arithmetic see. One that the type cannot

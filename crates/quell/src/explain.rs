@@ -377,8 +377,7 @@ impl Explain {
             correlator.push(hit, &mut found, listener);
             found.tell(listener);
         }
-        let cut = correlator.cut();
-        correlator.finish(&mut found, listener);
+        let cut = correlator.finish(&mut found, listener).tests_cut;
         found.tell(listener);
         (found.total, hits.take_errors(), cut)
     }

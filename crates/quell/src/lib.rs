@@ -38,7 +38,9 @@ pub use stream::{
     StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_standard_input,
 };
 
-pub use quell_engine::{Alert, Key, Member, ResultLimit, ResultPosition, SpillError, Step as SequenceStep};
+pub use quell_engine::{
+    Alert, Key, Member, ResultLimit, ResultPosition, SpillError, Step as SequenceStep, Totals,
+};
 pub use quell_eql::{Dialect, format_source};
 pub use quell_event::{EcsSchema, RecordRef, RecordText};
 pub use quell_ingest::{FollowPosition, InputWarning, LiveInput, Loss, WarningLog};

@@ -7,8 +7,8 @@ use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
 use crate::stream::StreamCounts;
 use jiff::tz::TimeZone;
 use quell_engine::{
-    Alert, Correlator, Engine, EngineOptions, EngineRule, Hit, HitRuns, InOrder, MatchStats, Matcher, Merged,
-    NoTrace, ResultLimit, SpillError,
+    Alert, Correlator, Engine, EngineOptions, EngineRule, Hit, HitRuns, InOrder, Limited, MatchStats,
+    Matcher, Merged, NoTrace, ResultLimit, SpillError,
 };
 use quell_event::{EventState, Facts, NoFacts, Position, RecordRef, RecordText, Slot};
 use quell_ingest::{
@@ -183,9 +183,10 @@ impl Scan {
     ) -> Report {
         let correlate = |report: &mut Report, workers: Vec<MatchWork<'_>>, _: MatchStats| {
             let runs = workers.into_iter().map(|worker| worker.hits).collect();
-            let (spill_errors, cut) = self.correlate(runs, report, sink);
+            let (spill_errors, limited) = self.correlate(runs, report, sink);
             report.spill_errors = spill_errors;
-            report.stats.tests_cut += cut;
+            report.stats.tests_cut += limited.tests_cut;
+            report.stats.results_lost += limited.results_lost;
         };
         self.match_then(paths, progress, &|| None, correlate).0
     }
@@ -256,14 +257,14 @@ impl Scan {
         &self.options
     }
 
-    /// Correlates all hits in order and gives each alert as it is found. Says which hits could not be had again, and how many
-    /// tests a limit cut short.
+    /// Correlates all hits in order and gives each alert as it is found. Says which hits could not be had again, and what
+    /// limits left out.
     fn correlate(
         &self,
         runs: Vec<HitRuns<'_>>,
         report: &Report,
         sink: &mut AlertSink<'_>,
-    ) -> (Vec<SpillError>, u64) {
+    ) -> (Vec<SpillError>, Limited) {
         let mut correlator = Correlator::new(&self.engine);
         let mut in_order = InOrder::new(&self.engine);
         let mut documents = report.documents();
@@ -280,10 +281,9 @@ impl Scan {
             correlator.push(hit, &mut in_order, &mut NoTrace);
             in_order.release(&correlator, &mut give);
         }
-        let cut = correlator.cut();
-        correlator.finish(&mut in_order, &mut NoTrace);
+        let limited = correlator.finish(&mut in_order, &mut NoTrace);
         in_order.finish(&mut give);
-        (hits.take_errors(), cut)
+        (hits.take_errors(), limited)
     }
 
     /// Matches JSON lines that lie in memory, on this thread, and gives the number of hits: what `quell bench` times.
@@ -488,6 +488,8 @@ pub struct Stats {
     pub events_without_index: u64,
     /// Tests that a limit cut short.
     pub tests_cut: u64,
+    /// Results that `sort`, `unique` and counts left out, because they held too much already (Endgame dialect).
+    pub results_lost: u64,
     /// Events that some sequence would take but for their having no time.
     pub events_without_time: u64,
     /// Events that took part in a sequence or sample with not all of their join keys, because those are too many.

@@ -9,7 +9,7 @@ use crate::documents::{Documents, Made};
 use crate::pipeline::{InputFacts, Progress, Seen};
 use crate::scan::{Decoders, MatchWork, Report, Scan};
 use jiff::Timestamp;
-use quell_engine::{Alert, Correlator, Detection, Hit, NoTrace, StateError, Waiting};
+use quell_engine::{Alert, Correlator, Detection, Hit, Limited, NoTrace, StateError, Waiting};
 use quell_event::Position;
 use quell_ingest::{
     Batch, Context, ContextBuilder, DecodeOptions, Format, InputWarning, Live, LiveInput, OpenOptions,
@@ -168,8 +168,8 @@ struct Stream<'s> {
     watermark: Option<i64>,
     warnings: WarningLog,
     counts: StreamCounts,
-    /// Tests that a limit cut short, of a correlator that is done.
-    cut: u64,
+    /// What limits left out of a correlator that is done.
+    limited: Limited,
     seen: Seen,
     started: Instant,
     /// When records came last.
@@ -213,7 +213,7 @@ impl<'s> Stream<'s> {
             watermark: None,
             warnings: WarningLog::default(),
             counts: StreamCounts::default(),
-            cut: 0,
+            limited: Limited::default(),
             seen: Seen { files_total: 1, ..Seen::default() },
             started: now,
             came: now,
@@ -455,9 +455,8 @@ impl<'s> Stream<'s> {
             self.correlator.push(hit, &mut found, &mut NoTrace);
         }
         self.count_evicted();
-        self.cut = self.correlator.cut();
         let correlator = std::mem::replace(&mut self.correlator, Correlator::new(self.scan.engine()));
-        correlator.finish(&mut found, &mut NoTrace);
+        self.limited = correlator.finish(&mut found, &mut NoTrace);
         let _ = self.give(found, output);
         output.settle()?;
         Ok(())
@@ -479,11 +478,14 @@ impl<'s> Stream<'s> {
         if self.counts.evicted.is_empty() {
             self.count_evicted();
         }
-        let cut = self.cut + self.correlator.cut();
+        let limited = self.correlator.limited();
+        let cut = self.limited.tests_cut + limited.tests_cut;
+        let lost = self.limited.results_lost + limited.results_lost;
         self.counts.forgotten = self.context.context().forgotten().saturating_sub(self.forgotten);
         let mut report = self.scan.report_of_stream(&self.work, self.file, self.warnings, self.counts);
         report.stats.bytes = self.seen.bytes_done;
         report.stats.tests_cut += cut;
+        report.stats.results_lost += lost;
         report.stats.elapsed = self.started.elapsed();
         report.interrupted = interrupted;
         report

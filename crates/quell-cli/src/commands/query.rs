@@ -1,6 +1,6 @@
 //! `quell query`: one EQL query over logs, answered in the shape of Elasticsearch.
 
-use crate::alert_row::{MISSING, event_cells};
+use crate::alert_row::{MISSING, event_cells, key_text};
 use crate::arguments::General;
 use crate::columns::{Cell, Column, Columns};
 use crate::console::{BOLD, Console, DIM};
@@ -17,6 +17,7 @@ use crate::units::counted;
 use clap::Args;
 use quell::{
     Alert, CompileOptions, Constant, Dialect, QueryError, QueryOptions, Report, ResultPosition, ScanOptions,
+    Totals,
 };
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -25,7 +26,8 @@ use std::ops::ControlFlow;
 /// Run one EQL query over logs and print what it finds
 ///
 /// Results come in ascending order and without a limit unless --size is given. As ndjson each is one line of the shape
-/// that Elasticsearch's EQL search answers: {"events":[{"_source":{…}}],"join_keys":[…]}.
+/// that Elasticsearch's EQL search answers: {"events":[{"_source":{…}}],"join_keys":[…]}. What the Endgame dialect's pipes
+/// count stands beside these: {"count":2,"key":"nmap.exe","percent":0.5}.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     quell query 'process where process.name == \"nmap.exe\"' ./logs\n  \
@@ -167,8 +169,14 @@ struct Ndjson {
 
 impl Results for Ndjson {
     fn result(&mut self, result: &Alert, sources: Vec<Option<Map<String, Value>>>) -> io::Result<()> {
-        let events: Vec<Value> = sources.into_iter().map(event).collect();
-        json_lines::line(&mut self.out, &json!({"events": events, "join_keys": join_keys(result)}))
+        let mut line = Map::new();
+        // A result of `count` has no events.
+        if !sources.is_empty() {
+            line.insert("events".to_owned(), sources.into_iter().map(event).collect());
+            line.insert("join_keys".to_owned(), join_keys(result).into());
+        }
+        line.extend(result.totals.iter().flat_map(Totals::to_json));
+        json_lines::line(&mut self.out, &Value::Object(line))
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
@@ -216,23 +224,50 @@ const COLUMNS: [Column; 7] = [
     Column::rest(),
 ];
 
+/// How many, their share, on how many hosts, the key.
+const TOTALS: [Column; 4] = [Column::word(20), Column::word(7), Column::word(24), Column::rest()];
+
+fn total_cells(totals: &Totals) -> Vec<Cell> {
+    let percent = totals.percent.map_or_else(String::new, |share| format!("{:.2}%", share * 100.0));
+    let hosts = match totals.hosts.len() as u64 {
+        0 => String::new(),
+        hosts => counted(hosts, "host", "hosts"),
+    };
+    let count = Cell::styled(&totals.count.to_string(), BOLD);
+    vec![count, Cell::new(&percent), Cell::new(&hosts), Cell::new(&key_text(totals))]
+}
+
 struct Table {
     out: Box<dyn Write>,
     columns: Columns<'static>,
+    /// Where results are no events but counts.
+    totals: Columns<'static>,
     number: u64,
 }
 
 impl Table {
     fn new(console: &Console) -> Table {
-        Table { out: Box::new(console.out()), columns: Columns::new(&COLUMNS, console.width()), number: 0 }
+        Table {
+            out: Box::new(console.out()),
+            columns: Columns::new(&COLUMNS, console.width()),
+            totals: Columns::new(&TOTALS, console.width()),
+            number: 0,
+        }
     }
 }
 
 impl Results for Table {
     fn result(&mut self, result: &Alert, sources: Vec<Option<Map<String, Value>>>) -> io::Result<()> {
         self.number += 1;
-        // Of a sequence the number stands at its first event.
-        let mut mark = if sources.len() > 1 { self.number.to_string() } else { String::new() };
+        if let (Some(totals), true) = (&result.totals, sources.is_empty()) {
+            return self.totals.row(&mut self.out, total_cells(totals));
+        }
+        // Of a sequence the number stands at its first event, and behind `unique_count` how often it came.
+        let mut mark = match &result.totals {
+            Some(totals) => format!("{}x", totals.count),
+            None if sources.len() > 1 => self.number.to_string(),
+            None => String::new(),
+        };
         result.members.iter().zip(&sources).try_for_each(|(member, source)| {
             let mark = Cell::styled(&std::mem::take(&mut mark), BOLD);
             let cells = match (member, source) {
@@ -244,7 +279,8 @@ impl Results for Table {
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.columns.finish(&mut self.out)
+        self.columns.finish(&mut self.out)?;
+        self.totals.finish(&mut self.out)
     }
 }
 

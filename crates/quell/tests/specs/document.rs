@@ -36,6 +36,8 @@ pub struct ExpectedResult {
     pub ids: Vec<Option<String>>,
     /// The join keys, where the line says them.
     pub keys: Option<Vec<Value>>,
+    /// What was counted; none where nothing was.
+    pub totals: Option<Value>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -213,18 +215,23 @@ fn findings(block: &Block<'_>, query: &str) -> Result<Vec<Finding>, Fault> {
 }
 
 fn expected_result(number: usize, line: &str, events: &Events) -> Result<ExpectedResult, Fault> {
-    let (ids, keys) = line.split_once('|').map_or((line, None), |(ids, keys)| (ids, Some(keys)));
-    let mut expected = ExpectedResult { ids: Vec::new(), keys: None };
+    let (ids, rest) = line.split_once('|').map_or((line, None), |(ids, rest)| (ids, Some(rest)));
+    let mut expected = ExpectedResult { ids: Vec::new(), keys: None, totals: None };
     for id in ids.split_whitespace() {
         if id != "-" && !events.has(id) {
             return Err(Fault::new(number, format!("no event has the id `{id}`")));
         }
         expected.ids.push((id != "-").then(|| id.to_owned()));
     }
-    if let Some(keys) = keys {
-        let keys = serde_json::from_str(keys)
-            .map_err(|error| Fault::new(number, format!("the join keys are no JSON array: {error}")))?;
-        expected.keys = Some(keys);
+    for part in rest.into_iter().flat_map(|rest| rest.split('|')) {
+        match serde_json::from_str(part) {
+            Ok(Value::Array(keys)) => expected.keys = Some(keys),
+            Ok(totals @ Value::Object(_)) => expected.totals = Some(totals),
+            _ => {
+                let what = "neither a JSON array of join keys nor a JSON object of counts";
+                return Err(Fault::new(number, format!("`{}` is {what}", part.trim())));
+            }
+        }
     }
     Ok(expected)
 }

@@ -9,6 +9,7 @@ use quell::{
     format_source, query, schema,
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Whether what is expected comes about.
@@ -126,13 +127,14 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
         let ids: Option<Vec<&str>> = ids.collect();
         let ids = ids.ok_or("a result is none of the events")?;
         let keys: Vec<Value> = alert.keys.iter().map(json).collect();
-        found.push(line(&ids, with_keys(place).then_some(&keys)));
+        let totals = alert.totals.as_ref().map(|totals| totals.to_json().into());
+        found.push(line(&ids, with_keys(place).then_some(&keys), totals.as_ref()));
     }
     let ids = |line: &ExpectedResult| -> Vec<String> {
         line.ids.iter().map(|id| id.clone().unwrap_or_else(|| "-".to_owned())).collect()
     };
-    let wanted: Vec<String> =
-        expected.iter().map(|wanted| line(&ids(wanted), wanted.keys.as_ref())).collect();
+    let of = |wanted: &ExpectedResult| line(&ids(wanted), wanted.keys.as_ref(), wanted.totals.as_ref());
+    let wanted: Vec<String> = expected.iter().map(of).collect();
     if wanted == found {
         return Ok(());
     }
@@ -140,10 +142,17 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
     Err(format!("expected {}, found {}", list(&wanted), list(&found)))
 }
 
-fn line<S: AsRef<str>>(ids: &[S], keys: Option<&Vec<Value>>) -> String {
+fn line<S: AsRef<str>>(ids: &[S], keys: Option<&Vec<Value>>, totals: Option<&Value>) -> String {
     let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
     let keys = keys.map(|keys| format!(" | {}", Value::from(keys.clone())));
-    ids.join(" ") + &keys.unwrap_or_default()
+    let totals = totals.map(|totals| format!(" | {}", sorted(totals)));
+    ids.join(" ") + &keys.unwrap_or_default() + &totals.unwrap_or_default()
+}
+
+/// The same whatever the order of its members.
+fn sorted(object: &Value) -> String {
+    let members: BTreeMap<&String, &Value> = object.as_object().into_iter().flatten().collect();
+    serde_json::to_string(&members).unwrap()
 }
 
 fn json(key: &Constant) -> Value {
