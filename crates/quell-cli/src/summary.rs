@@ -248,6 +248,24 @@ fn write_stream_notes(out: &mut dyn Write, counts: &StreamCounts) -> io::Result<
             writeln!(out, "{DIM}{} {what}{DIM:#}", counted(n, one, many))?;
         }
     }
+    let forgotten = [
+        (counts.future_dropped, ["hit", "hits"], "from the future dropped (--max-state)"),
+        (
+            counts.forgotten_processes,
+            ["process was", "processes were"],
+            "forgotten: descendants may be missed",
+        ),
+        (
+            counts.forgotten_identities,
+            ["record was", "records were"],
+            "forgotten: of equal ones, alerts have one id",
+        ),
+    ];
+    for (n, [one, many], what) in forgotten {
+        if n > 0 {
+            writeln!(out, "{YELLOW}limited{YELLOW:#}: {} {what}", counted(n, one, many))?;
+        }
+    }
     for (rule, n) in counts.evicted.iter().take(LINES) {
         let what = counted(*n, "pending sequence", "pending sequences");
         writeln!(out, "{YELLOW}limited{YELLOW:#}: {what} of {} dropped (--max-state)", escape(rule))?;

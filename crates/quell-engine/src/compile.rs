@@ -290,6 +290,13 @@ impl Engine {
             && rule.is_some_and(|rule| matches!(rule.join, Join::Event) && rule.pipes.is_empty())
     }
 
+    /// Whether the rule joins events without regard to time, so that a hit without one takes part.
+    #[must_use]
+    pub fn is_timeless(&self, number: u32) -> bool {
+        let joins = |rule: &CompiledRule| !matches!(rule.join, Join::Event) && !rule.join.needs_time();
+        self.rules.get(number as usize).is_some_and(joins)
+    }
+
     /// What a hit of that rule number says, if it is a fact of lineage and no hit of a rule. Such numbers follow those of the
     /// rules: first the creation of processes, then the sources, those that are asked for within another before it.
     #[must_use]

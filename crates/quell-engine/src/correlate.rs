@@ -240,8 +240,8 @@ impl<'e> Correlator<'e> {
                 let same_time = last.is_some_and(|last| last.time == hit.time);
                 self.flush(found, trace);
                 self.repetitions.clear();
-                // What the hit may refute was decided if its window had closed before.
-                if !same_time {
+                // What the hit may refute was decided if its window had closed before. What has no time refutes nothing.
+                if !same_time && hit.time.is_some() {
                     self.pass(hit.time, found, trace);
                 }
             }
@@ -268,7 +268,7 @@ impl<'e> Correlator<'e> {
 
     /// Takes note that no hit before `time` will come any more.
     pub fn advance(&mut self, time: i64, found: &mut dyn Found, trace: &mut dyn Trace) {
-        if self.moment.first().is_some_and(|hit| hit.time.is_some_and(|at| at < time)) {
+        if self.moment.first().is_some_and(|hit| hit.time.is_none_or(|at| at < time)) {
             self.flush(found, trace);
             self.repetitions.clear();
         }
@@ -415,6 +415,12 @@ impl<'e> Correlator<'e> {
     #[must_use]
     pub fn forgotten_processes(&self) -> u64 {
         self.forgotten_processes
+    }
+
+    /// How many identities of equal records were forgotten for want of memory: those that still come have equal alert ids.
+    #[must_use]
+    pub fn forgotten_identities(&self) -> u64 {
+        self.recent.forgotten
     }
 
     /// Decides what is due before a time; `None` is the end, before which everything is.
@@ -578,16 +584,25 @@ impl Repetitions {
     }
 }
 
+/// The most identities that are remembered of hits that were given out at once.
+const MOST_RECENT: usize = 1 << 18;
+
 /// How often each identity of each rule came at each time of late, whatever else came between.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Recent {
     times: FxHashMap<(u32, MemberId, Option<i64>), usize>,
     /// How many were left when old ones were last forgotten.
     left: usize,
+    /// How many were forgotten for want of memory: an equal record that still comes has the identity of the first.
+    forgotten: u64,
 }
 
 impl Recent {
     fn member(&mut self, hit: &Hit) -> Member {
+        if self.times.len() >= MOST_RECENT {
+            self.forgotten += self.times.len() as u64;
+            self.times.clear();
+        }
         let n = self.times.entry((hit.rule, hit.member.clone(), hit.time)).or_default();
         *n += 1;
         Member::of(hit, *n)
@@ -605,7 +620,7 @@ impl Recent {
     pub(crate) fn renumber(self, new: impl Fn(u32) -> Option<u32>) -> Recent {
         let renumbered =
             self.times.into_iter().filter_map(|((rule, id, at), n)| Some(((new(rule)?, id, at), n)));
-        Recent { times: renumbered.collect(), left: self.left }
+        Recent { times: renumbered.collect(), left: self.left, forgotten: self.forgotten }
     }
 }
 

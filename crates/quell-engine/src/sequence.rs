@@ -703,7 +703,7 @@ impl SequenceState {
         self.lanes.is_empty() && self.complete.is_empty()
     }
 
-    /// The times of the last events of everything pending.
+    /// The times of the last events of everything pending, and of what must not come.
     pub(crate) fn pending_times(&self) -> impl Iterator<Item = i64> {
         let slots = self.lanes.values().flat_map(|lane| lane.slots.iter().flat_map(Slot::iter));
         let pending = slots.map(|pending| &pending.events);
@@ -721,6 +721,9 @@ impl SequenceState {
             let old = one.events.last().is_none_or(|last| last.time <= Some(time));
             if old && matches!(one.verdict, Verdict::Open(_)) {
                 one.verdict = Verdict::Refuted;
+                // Its place in the queue stays until those before it have left.
+                let events = std::mem::take(&mut one.events);
+                *bytes = bytes.saturating_sub(events_bytes(&events) - events_bytes(&[]));
                 evicted += 1;
             }
         }

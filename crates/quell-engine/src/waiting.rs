@@ -8,21 +8,50 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct Waiting {
     hits: BTreeMap<i64, Vec<Hit>>,
+    /// Those without a time: they come last.
+    timeless: Vec<Hit>,
     bytes: usize,
 }
 
 impl Waiting {
-    /// Lets a hit of that time wait until it has come.
-    pub fn push(&mut self, time: i64, hit: Hit) {
+    /// Lets a hit wait until its time has come; without one, until the end.
+    pub fn push(&mut self, hit: Hit) {
         self.bytes += hit.bytes();
-        self.hits.entry(time).or_default().push(hit);
+        match hit.time {
+            Some(time) => self.hits.entry(time).or_default().push(hit),
+            None => self.timeless.push(hit),
+        }
     }
 
     /// Takes out the hits before a time, in order.
     pub fn release(&mut self, engine: &Engine, before: i64) -> Vec<Hit> {
         let later = self.hits.split_off(&before);
-        let mut released: Vec<Hit> =
-            std::mem::replace(&mut self.hits, later).into_values().flatten().collect();
+        let released = std::mem::replace(&mut self.hits, later).into_values().flatten().collect();
+        self.taken(engine, released)
+    }
+
+    /// Takes out those without a time.
+    pub fn release_timeless(&mut self, engine: &Engine) -> Vec<Hit> {
+        let released = std::mem::take(&mut self.timeless);
+        self.taken(engine, released)
+    }
+
+    /// Takes out all of them, in order.
+    pub fn release_all(&mut self, engine: &Engine) -> Vec<Hit> {
+        let timed = std::mem::take(&mut self.hits).into_values().flatten();
+        let released = timed.chain(std::mem::take(&mut self.timeless)).collect();
+        self.taken(engine, released)
+    }
+
+    /// Drops the hits behind a time, and says how many there were.
+    pub fn drop_behind(&mut self, time: i64) -> usize {
+        let dropped: Vec<Hit> =
+            self.hits.split_off(&time.saturating_add(1)).into_values().flatten().collect();
+        self.bytes = self.bytes.saturating_sub(dropped.iter().map(Hit::bytes).sum());
+        dropped.len()
+    }
+
+    fn taken(&mut self, engine: &Engine, mut released: Vec<Hit>) -> Vec<Hit> {
         released.sort_by(|a, b| engine.order(a, b));
         self.bytes = self.bytes.saturating_sub(released.iter().map(Hit::bytes).sum());
         released
@@ -41,7 +70,7 @@ impl Waiting {
 
     /// All that wait, in no promised order.
     pub fn iter(&self) -> impl Iterator<Item = &Hit> {
-        self.hits.values().flatten()
+        self.hits.values().flatten().chain(&self.timeless)
     }
 
     /// About how many bytes they hold.

@@ -188,6 +188,25 @@ fn what_waits_longest_is_dropped_first_and_counted() {
 }
 
 #[test]
+fn of_what_is_not_decided_no_more_is_dropped_than_must_be() {
+    let engine = engine(&["sequence by k with maxspan=1h [any where v == 0] ![any where v == 1]"]);
+    let mut correlator = Correlator::new(&engine);
+    let records: Vec<String> = (0..1000).map(|n| format!(r#"{{"@timestamp":{n},"k":{n},"v":0}}"#)).collect();
+    let (mut hits, _) = hits_of(&engine, &records.iter().map(String::as_str).collect::<Vec<_>>());
+    hits.sort_by(|a, b| engine.order(a, b));
+    let mut found: Vec<Detection> = Vec::new();
+    for hit in hits {
+        correlator.push(hit, &mut found, &mut NoTrace);
+    }
+    let most = correlator.bytes() / 2;
+    correlator.evict(most, 1_000_000_000, &mut found);
+    assert!(correlator.bytes() <= most && correlator.bytes() > most / 2, "{}", correlator.bytes());
+    let evicted = correlator.evicted()[0];
+    correlator.finish(&mut found, &mut NoTrace);
+    assert_eq!(found.len() as u64, 1000 - evicted);
+}
+
+#[test]
 fn a_sequence_over_many_keys_forgets_what_cannot_end() {
     let engine =
         engine(&["sequence by k with maxspan=5ms [any where v == 0] ![any where v == 2] [any where v == 1]"]);

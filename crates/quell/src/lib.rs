@@ -35,7 +35,8 @@ pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{QueryError, QueryOptions, query};
 pub use scan::{AlertSink, NotRun, Report, Scan, ScanOptions, Stats};
 pub use stream::{
-    StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_standard_input,
+    StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_reader,
+    stream_standard_input,
 };
 
 pub use quell_engine::{

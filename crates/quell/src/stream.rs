@@ -15,6 +15,7 @@ use quell_ingest::{
     Batch, Context, ContextBuilder, DecodeOptions, Format, InputWarning, Live, LiveInput, OpenOptions,
     SourceFile, WarningLog,
 };
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -67,12 +68,18 @@ pub struct StreamCounts {
     pub late: u64,
     /// Events from the future, which do not move the watermark.
     pub future: u64,
+    /// Hits of events from the future that were dropped for want of memory.
+    pub future_dropped: u64,
     /// Hits that were joined before their time, for want of memory: later ones of their time were late.
     pub hurried: u64,
     /// Pending sequences that were dropped for want of memory, by rule id.
     pub evicted: Vec<(String, u64)>,
     /// Starts and ends of processes that were forgotten for want of memory, the oldest first: what is told of them is absent.
     pub forgotten: u64,
+    /// Processes that were forgotten for want of memory, the longest unheard of first: their descendants may not be known as such.
+    pub forgotten_processes: u64,
+    /// Identities of records that were forgotten for want of memory: alerts about equal records may have equal ids.
+    pub forgotten_identities: u64,
     /// Rules whose saved state was dropped, because they have changed or are gone.
     pub dropped: Vec<String>,
     /// How often the state was saved.
@@ -97,6 +104,12 @@ pub enum StreamError {
 #[must_use]
 pub fn stream_standard_input(format: Option<&str>) -> LiveInput {
     LiveInput::stdin(&open_options(format))
+}
+
+/// What a reader gives, read as it comes to its end; `name` stands for it where a path would.
+#[must_use]
+pub fn stream_reader(reader: Box<dyn Read + Send>, name: &Path, format: Option<&str>) -> LiveInput {
+    LiveInput::reader(reader, name, &open_options(format))
 }
 
 /// A named pipe, read as it comes, from one writer after the other.
@@ -228,11 +241,7 @@ impl<'s> Stream<'s> {
     fn go_on_from(&mut self, checkpoint: &Checkpoint) -> Result<(), StreamError> {
         let restored = Correlator::restore(self.scan.engine(), &checkpoint.correlator)?;
         self.correlator = restored.correlator;
-        for hit in restored.waiting {
-            if let Some(time) = hit.time {
-                self.waiting.push(time, hit);
-            }
-        }
+        restored.waiting.into_iter().for_each(|hit| self.waiting.push(hit));
         self.counts.dropped = restored.dropped;
         self.formats =
             checkpoint.formats.iter().filter_map(|name| quell_ingest::format_named(name).ok()).collect();
@@ -350,13 +359,15 @@ impl<'s> Stream<'s> {
             self.correlator.alone(&hit, found);
             return false;
         }
-        match hit.time {
-            Some(time) if self.watermark.is_none_or(|watermark| time >= watermark) => {
-                self.waiting.push(time, hit);
-                false
-            }
-            _ => !self.correlator.fact(&hit) && !self.correlator.alone(&hit, found),
+        let waits = match hit.time {
+            Some(time) => self.watermark.is_none_or(|watermark| time >= watermark),
+            None => self.scan.engine().is_timeless(hit.rule),
+        };
+        if waits {
+            self.waiting.push(hit);
+            return false;
         }
+        !self.correlator.fact(&hit) && !self.correlator.alone(&hit, found)
     }
 
     /// Raises the watermark to what a present time means.
@@ -376,8 +387,30 @@ impl<'s> Stream<'s> {
 
     /// Correlates what lies before the watermark, and keeps what is held within bounds.
     fn release(&mut self, found: &mut Vec<Detection>) {
-        let most = self.options.max_state;
-        if self.waiting.bytes() > most / 2
+        if self.waiting.bytes() > self.options.max_state / 2 {
+            self.hurry(found);
+        }
+        let Some(watermark) = self.watermark else { return self.evict(i64::MIN, found) };
+        for hit in self.waiting.release(self.scan.engine(), watermark) {
+            self.correlator.push(hit, found, &mut NoTrace);
+            self.saved.new = true;
+        }
+        self.correlator.advance(watermark, found, &mut NoTrace);
+        self.evict(watermark, found);
+    }
+
+    /// Makes room: lets go of what is from the future, then of what has no time, and of half of the rest if need be.
+    fn hurry(&mut self, found: &mut Vec<Detection>) {
+        let half = self.options.max_state / 2;
+        self.counts.future_dropped += self.waiting.drop_behind(self.clock()) as u64;
+        if self.waiting.bytes() > half {
+            for hit in self.waiting.release_timeless(self.scan.engine()) {
+                self.counts.hurried += 1;
+                self.correlator.push(hit, found, &mut NoTrace);
+            }
+            self.correlator.advance(self.watermark.unwrap_or(i64::MIN), found, &mut NoTrace);
+        }
+        if self.waiting.bytes() > half
             && let Some(middle) = self.waiting.middle()
             && self.watermark < Some(middle)
         {
@@ -385,16 +418,15 @@ impl<'s> Stream<'s> {
             self.counts.hurried += before as u64;
             self.watermark = Some(middle);
         }
-        let Some(watermark) = self.watermark else { return };
-        for hit in self.waiting.release(self.scan.engine(), watermark) {
-            self.correlator.push(hit, found, &mut NoTrace);
-            self.saved.new = true;
-        }
-        self.correlator.advance(watermark, found, &mut NoTrace);
-        let room = most.saturating_sub(self.waiting.bytes() + self.context.context().bytes());
+    }
+
+    /// Keeps what is pending within bounds.
+    fn evict(&mut self, now: i64, found: &mut Vec<Detection>) {
+        let room =
+            self.options.max_state.saturating_sub(self.waiting.bytes() + self.context.context().bytes());
         if self.correlator.bytes() > room {
             // A little more than needed, or the next event would do it again.
-            self.correlator.evict(room / 4 * 3, watermark, found);
+            self.correlator.evict(room / 4 * 3, now, found);
         }
     }
 
@@ -451,7 +483,7 @@ impl<'s> Stream<'s> {
             return self.save(output, true);
         }
         let mut found = Vec::new();
-        for hit in self.waiting.release(self.scan.engine(), i64::MAX) {
+        for hit in self.waiting.release_all(self.scan.engine()) {
             self.correlator.push(hit, &mut found, &mut NoTrace);
         }
         self.count_evicted();
@@ -466,6 +498,8 @@ impl<'s> Stream<'s> {
         let of_rule = self.scan.engine().rules().zip(self.correlator.evicted());
         let evicted = of_rule.filter(|(_, n)| **n > 0).map(|(rule, n)| (rule.id.clone(), *n));
         self.counts.evicted.extend(evicted);
+        self.counts.forgotten_processes += self.correlator.forgotten_processes();
+        self.counts.forgotten_identities += self.correlator.forgotten_identities();
     }
 
     /// Now by the clock, and the lateness: what is later is from the future.
@@ -475,9 +509,8 @@ impl<'s> Stream<'s> {
     }
 
     fn report(mut self, interrupted: bool) -> Report {
-        if self.counts.evicted.is_empty() {
-            self.count_evicted();
-        }
+        // A correlator that is done was counted, and the one in its place has nothing to count.
+        self.count_evicted();
         let limited = self.correlator.limited();
         let cut = self.limited.tests_cut + limited.tests_cut;
         let lost = self.limited.results_lost + limited.results_lost;

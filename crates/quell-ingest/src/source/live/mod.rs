@@ -11,6 +11,7 @@ mod pipe;
 mod position;
 mod rotation;
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -54,6 +55,12 @@ impl LiveInput {
     #[must_use]
     pub fn stdin(options: &OpenOptions) -> LiveInput {
         LiveInput::start(Path::new("-"), options, None, pipe::standard_input)
+    }
+
+    /// What a reader gives, to its end; `name` stands for it in warnings.
+    #[must_use]
+    pub fn reader(reader: Box<dyn Read + Send>, name: &Path, options: &OpenOptions) -> LiveInput {
+        LiveInput::start(name, options, None, |feed| pipe::reader(feed, reader))
     }
 
     /// The named pipe at `path`. When its last writer has closed it, the next one is waited for; a pipe without a name in

@@ -1,4 +1,4 @@
-//! Standard input and named pipes: read until their end, or for as long as somebody may write.
+//! Standard input, other readers and named pipes: read until their end, or for as long as somebody may write.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -17,8 +17,12 @@ const BLOCK: usize = 64 << 10;
 /// How often a pipe without a writer is looked at.
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) fn standard_input(mut feed: Feed) -> Result<(), Stop> {
-    read_through(&mut feed, &mut io::stdin().lock())?;
+pub(super) fn standard_input(feed: Feed) -> Result<(), Stop> {
+    reader(feed, io::stdin().lock())
+}
+
+pub(super) fn reader(mut feed: Feed, mut reader: impl Read) -> Result<(), Stop> {
+    read_through(&mut feed, &mut reader)?;
     end(&mut feed)
 }
 
