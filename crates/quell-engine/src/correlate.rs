@@ -10,6 +10,7 @@
 
 use crate::compile::{CompiledRule, Engine, Join};
 use crate::hit::{Hit, MemberId, Tiebreaker, aliased_bytes};
+use crate::hit_runs::in_order;
 use crate::join::JoinState;
 use crate::join_key;
 use crate::lineage::Lineage;
@@ -92,21 +93,31 @@ impl Member {
     }
 }
 
-/// Makes detections of all hits of a scan. The result does not depend on the order of `hits`. It is ordered by time, then by
-/// rule id; what only the end of the input decides, samples and what `tail` keeps, comes last.
+/// Makes detections of all hits of a scan, in whatever order they are: see [`correlate_in_order`].
 #[must_use]
-pub fn correlate(engine: &Engine, mut hits: Vec<Hit>) -> Vec<Detection> {
-    hits.sort_by(|a, b| engine.order(a, b));
+pub fn correlate(engine: &Engine, hits: Vec<Hit>) -> Vec<Detection> {
+    let mut found = Vec::new();
+    correlate_in_order(engine, in_order(engine, hits), &mut |detection| found.push(detection));
+    found
+}
+
+/// Makes detections of hits in the order of [`Engine::order`] and gives each to `out` as it is found, and says what limits left
+/// out. They are ordered by time, then by rule id; what only the end of the input decides, samples and what `tail` keeps, comes
+/// last.
+pub fn correlate_in_order(
+    engine: &Engine,
+    hits: impl Iterator<Item = Hit>,
+    out: &mut dyn FnMut(Detection),
+) -> Limited {
     let mut correlator = Correlator::new(engine);
     let mut in_order = InOrder::new(engine);
-    let mut found = Vec::new();
     for hit in hits {
         correlator.push(hit, &mut in_order, &mut NoTrace);
-        in_order.release(&correlator, &mut |detection| found.push(detection));
+        in_order.release(&correlator, out);
     }
-    correlator.finish(&mut in_order, &mut NoTrace);
-    in_order.finish(&mut |detection| found.push(detection));
-    found
+    let limited = correlator.finish(&mut in_order, &mut NoTrace);
+    in_order.finish(out);
+    limited
 }
 
 impl Engine {

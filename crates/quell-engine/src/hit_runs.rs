@@ -106,9 +106,7 @@ impl<'e> Merged<'e> {
                 }
             }
         }
-        let places = places_in_order(engine, &in_memory).into_iter();
-        let hits = in_memory.into_iter().map(Some).collect();
-        merged.enter(Run::Memory { hits, places });
+        merged.enter(Run::Memory(in_order(engine, in_memory)));
         merged
     }
 
@@ -141,21 +139,14 @@ impl Iterator for Merged<'_> {
 }
 
 enum Run {
-    /// Hits, and where in order they are.
-    Memory {
-        hits: Vec<Option<Hit>>,
-        places: std::vec::IntoIter<usize>,
-    },
+    Memory(SortedHits),
     File(BufReader<File>),
 }
 
 impl Run {
     fn next(&mut self) -> io::Result<Option<Hit>> {
         let file = match self {
-            Run::Memory { hits, places } => {
-                let mut taken = places.filter_map(|place| hits.get_mut(place).and_then(Option::take));
-                return Ok(taken.next());
-            }
+            Run::Memory(hits) => return Ok(hits.next()),
             Run::File(file) => file,
         };
         let mut length = [0; 4];
@@ -167,6 +158,27 @@ impl Run {
         let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
         file.read_exact(&mut bytes)?;
         postcard::from_bytes(&bytes).map(Some).map_err(io::Error::other)
+    }
+}
+
+/// Hits in the order of [`Engine::order`].
+pub(crate) fn in_order(engine: &Engine, hits: Vec<Hit>) -> SortedHits {
+    let places = places_in_order(engine, &hits).into_iter();
+    SortedHits { hits: hits.into_iter().map(Some).collect(), places }
+}
+
+/// Hits, and where in order they are: they are taken from where they stand.
+pub(crate) struct SortedHits {
+    hits: Vec<Option<Hit>>,
+    places: std::vec::IntoIter<usize>,
+}
+
+impl Iterator for SortedHits {
+    type Item = Hit;
+
+    fn next(&mut self) -> Option<Hit> {
+        let hits = &mut self.hits;
+        self.places.find_map(|place| hits.get_mut(place)?.take())
     }
 }
 

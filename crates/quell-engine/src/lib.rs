@@ -33,7 +33,7 @@ mod witness;
 
 pub use alert::{Alert, alert_document};
 pub use compile::{Engine, EngineOptions, EngineRule, EngineSize, NotRunYet, ResultLimit, ResultPosition};
-pub use correlate::{Correlator, Detection, Found, InOrder, Limited, Member, correlate};
+pub use correlate::{Correlator, Detection, Found, InOrder, Limited, Member, correlate, correlate_in_order};
 pub use hit::{Hit, MemberId, Series, Tiebreaker};
 pub use hit_runs::{HitRuns, Merged, SpillError};
 pub use join_key::Key;

@@ -189,6 +189,18 @@ pub(crate) struct Shared<'a, 'o> {
     pub(crate) cut: Cell<bool>,
 }
 
+/// A value whose text lies in the arena.
+pub(crate) fn in_arena<'a>(value: Datum<'_>, arena: &'a Bump) -> Datum<'a> {
+    match value {
+        Datum::Text(text) => Datum::Text(arena.alloc_str(text)),
+        Datum::Boolean(b) => Datum::Boolean(b),
+        Datum::Integer(n) => Datum::Integer(n),
+        Datum::Unsigned(n) => Datum::Unsigned(n),
+        Datum::Float(n) => Datum::Float(n),
+        Datum::Null => Datum::Null,
+    }
+}
+
 /// The root, or an element within one of its arrays.
 pub(crate) struct Level<'a, 'o> {
     shared: &'o Shared<'a, 'o>,
@@ -228,15 +240,8 @@ impl<'a, 'o> Level<'a, 'o> {
                 let Some(slot) = members.get(&field.path) else { return &[] };
                 let values = state.source.values(slot.index()).map(|value| value.datum(text, &state.arena));
                 // The buffer is used again before the evaluation ends: text moves to the arena.
-                let kept = |value| match value {
-                    Datum::Text(text) => Datum::Text(&*arena.alloc_str(text)),
-                    Datum::Boolean(b) => Datum::Boolean(b),
-                    Datum::Integer(n) => Datum::Integer(n),
-                    Datum::Unsigned(n) => Datum::Unsigned(n),
-                    Datum::Float(n) => Datum::Float(n),
-                    Datum::Null => Datum::Null,
-                };
-                BumpVec::from_iter_in(values.map(kept).filter(|value| !value.is_null()), arena)
+                let kept = values.map(|value| in_arena(value, arena));
+                BumpVec::from_iter_in(kept.filter(|value| !value.is_null()), arena)
             }
             _ => return &[],
         };

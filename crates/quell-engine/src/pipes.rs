@@ -7,7 +7,7 @@
 use crate::compile::{Compiler, ResultLimit, ResultPosition};
 use crate::correlate::Detection;
 use crate::join_key::{self, ALLOCATION, Key, as_held, as_json, compare_keys, folded_value, whole};
-use crate::object::{Level, ObjectPlans, ObjectPlansBuilder, Root, Shared, each_read};
+use crate::object::{Level, ObjectPlans, ObjectPlansBuilder, Root, Shared, each_read, in_arena};
 use crate::residual::{CaptureField, Captured, keep};
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
@@ -250,14 +250,7 @@ impl<'a> Piped<'a> {
 impl<'b, 'a: 'b> Root<'b> for Piped<'a> {
     fn scalars(&self, field: &FieldRef, arena: &'b Bump) -> &'b [Datum<'b>] {
         if let Some(made) = self.made(field) {
-            let datum = |value: &Value| match value.datum() {
-                Datum::Text(text) => Datum::Text(&*arena.alloc_str(text)),
-                Datum::Boolean(b) => Datum::Boolean(b),
-                Datum::Integer(n) => Datum::Integer(n),
-                Datum::Unsigned(n) => Datum::Unsigned(n),
-                Datum::Float(n) => Datum::Float(n),
-                Datum::Null => Datum::Null,
-            };
+            let datum = |value: &Value| in_arena(value.datum(), arena);
             return BumpVec::from_iter_in(made.iter().map(datum), arena).into_bump_slice();
         }
         let Some(captured) = self.captured(field) else { return &[] };

@@ -478,9 +478,8 @@ impl SequenceState {
             taken
         };
         let mark = lane.marks.get(before + 1).copied().flatten();
-        if lane.is_empty() {
+        if !lane.stays(plan, key, &mut self.bytes) {
             self.lanes.remove(key);
-            self.bytes = self.bytes.saturating_sub(lane_bytes(plan, key));
         }
         if plan.too_long(pending.began, time) {
             around.tell(key, time, || Step::TooLong {
@@ -593,9 +592,8 @@ impl SequenceState {
                 },
             );
         }
-        if lane.is_empty() {
+        if !lane.stays(plan, key, &mut self.bytes) {
             self.lanes.remove(key);
-            self.bytes = self.bytes.saturating_sub(lane_bytes(plan, key));
         }
     }
 
@@ -669,11 +667,7 @@ impl SequenceState {
                         *mark = None;
                     }
                 }
-                let kept = !lane.is_empty();
-                if !kept {
-                    *bytes = bytes.saturating_sub(lane_bytes(plan, key));
-                }
-                kept
+                lane.stays(plan, key, bytes)
             });
         }
         self.swept = self.lanes.len();
@@ -748,11 +742,7 @@ impl SequenceState {
                 one.is_some_and(|one| matches!(one.verdict, Verdict::Open(_)))
             };
             lane.waiting.retain(waits);
-            let kept = !lane.is_empty();
-            if !kept {
-                *bytes = bytes.saturating_sub(lane_bytes(plan, key));
-            }
-            kept
+            lane.stays(plan, key, bytes)
         });
         evicted
     }
@@ -798,6 +788,15 @@ fn lane<'l>(
 }
 
 impl Lane {
+    /// Whether anything is left in it; if not, its own bytes are counted off.
+    fn stays(&self, plan: &SequencePlan, key: &Key, bytes: &mut usize) -> bool {
+        let stays = !self.is_empty();
+        if !stays {
+            *bytes = bytes.saturating_sub(lane_bytes(plan, key));
+        }
+        stays
+    }
+
     fn is_empty(&self) -> bool {
         self.waiting.is_empty()
             && self.slots.iter().all(Slot::is_empty)

@@ -2,6 +2,7 @@
 
 use crate::compile::Engine;
 use crate::hit::Hit;
+use crate::hit_runs::in_order;
 use std::collections::BTreeMap;
 
 /// Hits by their time.
@@ -24,20 +25,20 @@ impl Waiting {
     }
 
     /// Takes out the hits before a time, in order.
-    pub fn release(&mut self, engine: &Engine, before: i64) -> Vec<Hit> {
+    pub fn release(&mut self, engine: &Engine, before: i64) -> impl Iterator<Item = Hit> + use<> {
         let later = self.hits.split_off(&before);
         let released = std::mem::replace(&mut self.hits, later).into_values().flatten().collect();
         self.taken(engine, released)
     }
 
     /// Takes out those without a time.
-    pub fn release_timeless(&mut self, engine: &Engine) -> Vec<Hit> {
+    pub fn release_timeless(&mut self, engine: &Engine) -> impl Iterator<Item = Hit> + use<> {
         let released = std::mem::take(&mut self.timeless);
         self.taken(engine, released)
     }
 
     /// Takes out all of them, in order.
-    pub fn release_all(&mut self, engine: &Engine) -> Vec<Hit> {
+    pub fn release_all(&mut self, engine: &Engine) -> impl Iterator<Item = Hit> + use<> {
         let timed = std::mem::take(&mut self.hits).into_values().flatten();
         let released = timed.chain(std::mem::take(&mut self.timeless)).collect();
         self.taken(engine, released)
@@ -51,10 +52,9 @@ impl Waiting {
         dropped.len()
     }
 
-    fn taken(&mut self, engine: &Engine, mut released: Vec<Hit>) -> Vec<Hit> {
-        released.sort_by(|a, b| engine.order(a, b));
+    fn taken(&mut self, engine: &Engine, released: Vec<Hit>) -> impl Iterator<Item = Hit> + use<> {
         self.bytes = self.bytes.saturating_sub(released.iter().map(Hit::bytes).sum());
-        released
+        in_order(engine, released)
     }
 
     /// The time before which about half of the hits lie.

@@ -158,12 +158,10 @@ fn the_state_of_a_changed_rule_is_dropped_and_named() {
     assert!(Correlator::restore(&old, b"no state").is_err());
 }
 
-#[test]
-fn what_waits_longest_is_dropped_first_and_counted() {
-    let engine = engine(&["sequence by k [any where v == 0] [any where v == 1]", "any where true"]);
-    let mut correlator = Correlator::new(&engine);
+/// A thousand keys begin, and are evicted to less than they take.
+fn evict_of_a_thousand(correlator: &mut Correlator<'_>, engine: &Engine) {
     let records: Vec<String> = (0..1000).map(|n| format!(r#"{{"@timestamp":{n},"k":{n},"v":0}}"#)).collect();
-    let (mut hits, _) = hits_of(&engine, &records.iter().map(String::as_str).collect::<Vec<_>>());
+    let (mut hits, _) = hits_of(engine, &records.iter().map(String::as_str).collect::<Vec<_>>());
     hits.sort_by(|a, b| engine.order(a, b));
     let mut found = Vec::new();
     for hit in hits {
@@ -173,6 +171,13 @@ fn what_waits_longest_is_dropped_first_and_counted() {
     assert!(before > most);
     correlator.evict(most, 1_000_000_000, &mut found);
     assert!(correlator.bytes() <= most && correlator.bytes() > most / 2, "{}", correlator.bytes());
+}
+
+#[test]
+fn what_waits_longest_is_dropped_first_and_counted() {
+    let engine = engine(&["sequence by k [any where v == 0] [any where v == 1]", "any where true"]);
+    let mut correlator = Correlator::new(&engine);
+    evict_of_a_thousand(&mut correlator, &engine);
     let evicted = correlator.evicted()[0];
     assert!(evicted > 0 && evicted < 1000);
     assert_eq!(correlator.evicted()[1], 0);
@@ -360,17 +365,7 @@ fn of_joins_what_waits_longest_is_dropped_first_and_counted() {
     let rule = EngineRule { rule: Arc::new(bare_rule("join")), query: query(join, Dialect::Endgame) };
     let engine = engine_of(vec![rule], &EngineOptions::default());
     let mut correlator = Correlator::new(&engine);
-    let records: Vec<String> = (0..1000).map(|n| format!(r#"{{"@timestamp":{n},"k":{n},"v":0}}"#)).collect();
-    let (mut hits, _) = hits_of(&engine, &records.iter().map(String::as_str).collect::<Vec<_>>());
-    hits.sort_by(|a, b| engine.order(a, b));
-    let mut found = Vec::new();
-    for hit in hits {
-        correlator.push(hit, &mut found, &mut NoTrace);
-    }
-    let (before, most) = (correlator.bytes(), 100_000);
-    assert!(before > most);
-    correlator.evict(most, 1_000_000_000, &mut found);
-    assert!(correlator.bytes() <= most && correlator.bytes() > most / 2, "{}", correlator.bytes());
+    evict_of_a_thousand(&mut correlator, &engine);
     assert!(correlator.evicted()[0] > 0 && correlator.evicted()[0] < 1000);
     // The newest are still there; when they have ended, nothing is held.
     let ends: Vec<String> = (0..1000).map(|n| format!(r#"{{"@timestamp":2000,"k":{n},"v":1}}"#)).collect();

@@ -7,8 +7,8 @@ use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
 use crate::stream::StreamCounts;
 use jiff::tz::TimeZone;
 use quell_engine::{
-    Alert, Correlator, Engine, EngineOptions, EngineRule, Hit, HitRuns, InOrder, Limited, MatchStats,
-    Matcher, Merged, NoTrace, ResultLimit, SpillError,
+    Alert, Engine, EngineOptions, EngineRule, Hit, HitRuns, Limited, MatchStats, Matcher, Merged,
+    ResultLimit, SpillError, correlate_in_order,
 };
 use quell_event::{EventState, Facts, NoFacts, Position, RecordRef, RecordText, Slot};
 use quell_ingest::{
@@ -265,8 +265,6 @@ impl Scan {
         report: &Report,
         sink: &mut AlertSink<'_>,
     ) -> (Vec<SpillError>, Limited) {
-        let mut correlator = Correlator::new(&self.engine);
-        let mut in_order = InOrder::new(&self.engine);
         let mut documents = report.documents();
         let mut wanted = ControlFlow::Continue(());
         let mut give = |detection| {
@@ -277,12 +275,7 @@ impl Scan {
             }
         };
         let mut hits = Merged::new(&self.engine, runs);
-        for hit in &mut hits {
-            correlator.push(hit, &mut in_order, &mut NoTrace);
-            in_order.release(&correlator, &mut give);
-        }
-        let limited = correlator.finish(&mut in_order, &mut NoTrace);
-        in_order.finish(&mut give);
+        let limited = correlate_in_order(&self.engine, &mut hits, &mut give);
         (hits.take_errors(), limited)
     }
 

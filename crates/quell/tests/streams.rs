@@ -18,6 +18,10 @@ mod document;
 #[allow(dead_code, reason = "which event a result is of is for another test")]
 #[path = "specs/events.rs"]
 mod events;
+#[path = "specs/fault.rs"]
+mod fault;
+#[path = "specs/files.rs"]
+mod files;
 #[allow(dead_code, reason = "what is refused is for another test")]
 #[path = "specs/finding.rs"]
 mod finding;
@@ -27,33 +31,25 @@ mod random;
 #[allow(dead_code, reason = "what the definition says is for another test")]
 #[path = "reference/sequences.rs"]
 mod reference;
+#[path = "specs/scan.rs"]
+mod scan;
 
-use document::{Case, Expected, Spec};
+use document::{Expected, Spec};
 use events::Form;
+use fault::Fault;
+use files::files_below;
 use quell::{
-    Alert, Checkpoint, CompileOptions, Dialect, Documents, InputWarning, NoProgress, QueryOptions, Report,
-    Rule, Scan, ScanOptions, StreamOptions, StreamOutput, query, schema, stream_reader,
+    Alert, Checkpoint, CompileOptions, Dialect, Documents, InputWarning, NoProgress, Report, Rule, Scan,
+    ScanOptions, StreamOptions, StreamOutput, schema, stream_reader,
 };
 use random::Dice;
+use scan::scan_of;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
-
-/// What is wrong with a spec, and where.
-#[derive(Debug)]
-pub struct Fault {
-    line: usize,
-    message: String,
-}
-
-impl Fault {
-    fn new(line: usize, message: impl Into<String>) -> Fault {
-        Fault { line, message: message.into() }
-    }
-}
 
 /// Gives pieces one by one: the next when the stream has done with the one before.
 struct Pieces {
@@ -227,45 +223,10 @@ fn sorted(mut ids: Vec<String>) -> Vec<String> {
     ids
 }
 
-fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
-    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            files_below(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
-}
-
-fn scan_of(case: &Case) -> Scan {
-    let options = &case.options;
-    let compile = CompileOptions {
-        strict: options.strict,
-        strict_elasticsearch: options.strict_elasticsearch,
-        ..CompileOptions::new(schema())
-    };
-    let query_options = QueryOptions {
-        scan: ScanOptions {
-            threads: 1,
-            input_format: Some("ecs-json".to_owned()),
-            timestamp_field: options.timestamp_field.clone(),
-            tiebreaker_field: options.tiebreaker_field.clone(),
-            ..ScanOptions::default()
-        },
-        event_category_field: options.event_category_field.clone(),
-        size: options.size,
-        result_position: options.result_position,
-        dialect: options.dialect,
-    };
-    query(&case.query, &compile, &query_options).unwrap()
-}
-
 #[test]
 fn every_spec_holds_in_a_stream() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs/eql").canonicalize().unwrap();
-    let mut files = Vec::new();
-    files_below(&folder, &mut files);
-    files.sort();
+    let files = files_below(&folder);
     let mut dice = Dice::new(21);
     let (mut cases, mut results, mut faults) = (0, 0, Vec::new());
     for path in files {
@@ -280,10 +241,10 @@ fn every_spec_holds_in_a_stream() {
             }
             let text = events.documents(Form::Dotted);
             let lines: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();
-            let expected = of_file(&scan_of(case), &lines);
+            let expected = of_file(&scan_of(case, &case.query).unwrap(), &lines);
             for round in 0..2 {
                 let stops = if round == 0 { Vec::new() } else { stops(lines.len(), &mut dice) };
-                let found = of_stream(&|| scan_of(case), &lines, &stops, &mut dice);
+                let found = of_stream(&|| scan_of(case, &case.query).unwrap(), &lines, &stops, &mut dice);
                 cases += 1;
                 results += found.len();
                 if sorted(found.clone()) != sorted(expected.clone()) {

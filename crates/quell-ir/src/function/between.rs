@@ -34,18 +34,23 @@ pub const BETWEEN: Function = Function {
 };
 
 fn eval<'a>(call: &Call<'a>, arguments: &[Datum<'a>]) -> Datum<'a> {
-    let [Datum::Text(source), Datum::Text(left), Datum::Text(right), rest @ ..] = arguments else {
-        return Datum::Null;
-    };
-    let greedy = match rest {
-        [] | [Datum::Null] | [Datum::Boolean(false)] => false,
-        [Datum::Boolean(true)] => true,
-        _ => return Datum::Null,
-    };
+    let Some((source, left, right, greedy)) = bounds(arguments) else { return Datum::Null };
     if source.is_empty() || left.is_empty() || right.is_empty() {
         return Datum::Text(source);
     }
     Datum::Text(inside(call, source, left, right, greedy).unwrap_or(""))
+}
+
+/// The text, its bounds, and whether the last right one is meant.
+pub(super) fn bounds<'a>(arguments: &[Datum<'a>]) -> Option<(&'a str, &'a str, &'a str, bool)> {
+    let [Datum::Text(source), Datum::Text(left), Datum::Text(right), rest @ ..] = arguments else {
+        return None;
+    };
+    match rest {
+        [] | [Datum::Null | Datum::Boolean(false)] => Some((source, left, right, false)),
+        [Datum::Boolean(true)] => Some((source, left, right, true)),
+        _ => None,
+    }
 }
 
 fn inside<'a>(call: &Call<'a>, source: &'a str, left: &str, right: &str, greedy: bool) -> Option<&'a str> {

@@ -37,14 +37,7 @@ pub const NUMBER: Function = Function {
 fn eval<'a>(_: &Call<'a>, arguments: &[Datum<'a>]) -> Datum<'a> {
     let [Datum::Text(text), rest @ ..] = arguments else { return Datum::Null };
     let text = text.trim();
-    let base = match rest {
-        [] | [Datum::Null] => None,
-        [Datum::Integer(base)] => match u32::try_from(*base) {
-            Ok(base) if (2..=36).contains(&base) => Some(base),
-            _ => return Datum::Null,
-        },
-        _ => return Datum::Null,
-    };
+    let Some(base) = base(rest) else { return Datum::Null };
     let hexadecimal = if matches!(base, None | Some(16)) { text.strip_prefix("0x") } else { None };
     match (hexadecimal, base) {
         (Some(digits), _) => integer(digits, 16),
@@ -57,6 +50,16 @@ fn eval<'a>(_: &Call<'a>, arguments: &[Datum<'a>]) -> Datum<'a> {
     }
 }
 
-fn integer<'a>(digits: &str, base: u32) -> Datum<'a> {
+/// The base, if one is given; nothing where it is none.
+pub(super) fn base(rest: &[Datum<'_>]) -> Option<Option<u32>> {
+    match rest {
+        [] | [Datum::Null] => Some(None),
+        [Datum::Integer(base)] => u32::try_from(*base).ok().filter(|base| (2..=36).contains(base)).map(Some),
+        _ => None,
+    }
+}
+
+/// The whole number that the digits are in a base, if it fits.
+pub(super) fn integer<'a>(digits: &str, base: u32) -> Datum<'a> {
     i64::from_str_radix(digits, base).map_or(Datum::Null, Datum::Integer)
 }

@@ -11,42 +11,19 @@
 
 mod document;
 mod events;
+mod fault;
+mod files;
 mod finding;
 mod run;
+mod scan;
 
 use document::Spec;
+use fault::Fault;
+use files::files_below;
 use std::path::{Path, PathBuf};
-
-/// What is wrong, and where.
-#[derive(Debug, PartialEq)]
-pub struct Fault {
-    line: usize,
-    message: String,
-}
-
-impl Fault {
-    fn new(line: usize, message: impl Into<String>) -> Fault {
-        Fault { line, message: message.into() }
-    }
-}
 
 fn specs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs").canonicalize().unwrap()
-}
-
-/// The `.md` files below a folder, in order; none where there is no such folder.
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut files = Vec::new();
-    for path in entries.map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else if path.extension().is_some_and(|extension| extension == "md") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
 }
 
 /// What became of the specs below a folder.

@@ -4,10 +4,8 @@ use crate::Fault;
 use crate::document::{Case, Expected, ExpectedResult};
 use crate::events::{Events, Form};
 use crate::finding::{self, shown};
-use quell::{
-    CompileOptions, Constant, FileFinding, NoProgress, QueryError, QueryOptions, Report, ScanOptions,
-    format_source, query, schema,
-};
+use crate::scan::scan_of;
+use quell::{Constant, FileFinding, NoProgress, QueryError, Report, format_source};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -52,26 +50,7 @@ fn answer<P: AsRef<Path>>(
     text: &str,
     paths: &[P],
 ) -> Result<(Report, Vec<FileFinding>), QueryError> {
-    let options = &case.options;
-    let compile = CompileOptions {
-        strict: options.strict,
-        strict_elasticsearch: options.strict_elasticsearch,
-        ..CompileOptions::new(schema())
-    };
-    let query_options = QueryOptions {
-        scan: ScanOptions {
-            threads: 1,
-            input_format: Some("ecs-json".to_owned()),
-            timestamp_field: options.timestamp_field.clone(),
-            tiebreaker_field: options.tiebreaker_field.clone(),
-            ..ScanOptions::default()
-        },
-        event_category_field: options.event_category_field.clone(),
-        size: options.size,
-        result_position: options.result_position,
-        dialect: options.dialect,
-    };
-    let scan = query(text, &compile, &query_options)?;
+    let scan = scan_of(case, text)?;
     Ok((scan.run(paths, &NoProgress), scan.findings().to_vec()))
 }
 

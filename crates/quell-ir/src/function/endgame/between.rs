@@ -1,5 +1,6 @@
 //! `between(source, left, right [, greedy])` of the Endgame dialect: null where a bound is not found.
 
+use crate::function::between::bounds;
 use crate::function::search::{Which, find};
 use crate::function::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::value::Datum;
@@ -33,14 +34,7 @@ pub const BETWEEN: Function = Function {
 };
 
 fn eval<'a>(call: &Call<'a>, arguments: &[Datum<'a>]) -> Datum<'a> {
-    let [Datum::Text(source), Datum::Text(left), Datum::Text(right), rest @ ..] = arguments else {
-        return Datum::Null;
-    };
-    let greedy = match rest {
-        [] | [Datum::Null | Datum::Boolean(false)] => false,
-        [Datum::Boolean(true)] => true,
-        _ => return Datum::Null,
-    };
+    let Some((source, left, right, greedy)) = bounds(arguments) else { return Datum::Null };
     inside(call, source, left, right, greedy).map_or(Datum::Null, Datum::Text)
 }
 

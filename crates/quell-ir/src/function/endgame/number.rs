@@ -1,5 +1,6 @@
 //! `number(string [, base])` of the Endgame dialect.
 
+use crate::function::number::{base, integer};
 use crate::function::{Call, Function, Kind, Missing, Spoken, ex, parameter};
 use crate::value::{Datum, Number};
 
@@ -34,14 +35,7 @@ pub const NUMBER: Function = Function {
 
 fn eval<'a>(_: &Call<'a>, arguments: &[Datum<'a>]) -> Datum<'a> {
     let [Datum::Text(text), rest @ ..] = arguments else { return Datum::Null };
-    let base = match rest {
-        [] | [Datum::Null] => None,
-        [Datum::Integer(base)] => match u32::try_from(*base) {
-            Ok(base) if (2..=36).contains(&base) => Some(base),
-            _ => return Datum::Null,
-        },
-        _ => return Datum::Null,
-    };
+    let Some(base) = base(rest) else { return Datum::Null };
     if text.matches('.').count() == 1 && matches!(base, None | Some(10)) {
         return match Number::parse(text) {
             Some(number) if number.as_f64().is_finite() => Datum::Float(number.as_f64()),
@@ -55,8 +49,4 @@ fn eval<'a>(_: &Call<'a>, arguments: &[Datum<'a>]) -> Datum<'a> {
         }
         _ => Datum::Null,
     }
-}
-
-fn integer<'a>(digits: &str, base: u32) -> Datum<'a> {
-    i64::from_str_radix(digits, base).map_or(Datum::Null, Datum::Integer)
 }
