@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How a live input is read.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Live input")]
-#[group(id = "live", args = ["stream", "follow"])]
+#[command(group = clap::ArgGroup::new("live").args(["stream", "follow"]))]
 pub struct LiveOptions {
     /// Read PATH, - or a named pipe, as it comes, and give alerts at once
     #[arg(long)]

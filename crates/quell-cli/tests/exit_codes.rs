@@ -26,6 +26,13 @@ fn every_command_ends_by_the_table() {
         ("scan logs --rules bad/typo.toml --strict", 2),
         // inputs
         ("scan missing.evtx", 2),
+        ("scan --follow missing.ndjson logs", 3),
+        ("scan --follow logs", 3),
+        ("scan --stream rules/scanner.toml", 3),
+        ("scan --stream --follow missing.ndjson", 3),
+        ("scan logs --lateness 5s", 3),
+        ("scan logs --max-state 1M", 3),
+        ("scan logs --state state", 3),
         ("scan rules/scanner.toml", 2),
         ("query", 3),
         ("query 'any' logs", 2),
