@@ -14,7 +14,7 @@ use crate::hit_runs::in_order;
 use crate::join::JoinState;
 use crate::join_key;
 use crate::lineage::Lineage;
-use crate::pipes::{Pipes, Totals};
+use crate::pipes::{Pipes, Room, Totals};
 use crate::residual::Captured;
 use crate::sample::SampleState;
 use crate::sequence::{Around, SequenceState, milliseconds};
@@ -153,6 +153,8 @@ pub struct Correlator<'e> {
     undecided: BTreeMap<u32, i64>,
     evicted: Vec<u64>,
     forgotten_processes: u64,
+    /// What pipes hold.
+    room: Room,
 }
 
 /// About how many bytes are held of a process.
@@ -233,7 +235,15 @@ impl<'e> Correlator<'e> {
             undecided: BTreeMap::new(),
             evicted: vec![0; engine.rules.len()],
             forgotten_processes: 0,
+            room: Room::default(),
         }
+    }
+
+    /// The same with room for so many bytes of results that pipes hold, about, instead of 1 GiB.
+    #[must_use]
+    pub fn with_room_in_pipes(mut self, bytes: usize) -> Correlator<'e> {
+        self.room = self.room.limited_to(bytes);
+        self
     }
 
     /// Takes the next hit in the order of [`Engine::order`].
@@ -305,12 +315,13 @@ impl<'e> Correlator<'e> {
             }
             if let Joined::Sample(state) = joined {
                 for detection in state.finish(number) {
-                    if let Some(detection) = pipes.push(&rule.pipes, detection) {
+                    if let Some(detection) = pipes.push(&rule.pipes, detection, &mut self.room) {
                         found.found(detection, true);
                     }
                 }
             }
-            pipes.finish(&rule.pipes, number).into_iter().for_each(|detection| found.found(detection, true));
+            let last = pipes.finish(&rule.pipes, number, &mut self.room);
+            last.into_iter().for_each(|detection| found.found(detection, true));
             limited.tests_cut += pipes.cut();
             limited.results_lost += pipes.lost();
         }
@@ -329,7 +340,8 @@ impl<'e> Correlator<'e> {
         }
         let member = self.recent.member(hit);
         let Some(rule) = self.engine.rules.get(hit.rule as usize) else { return true };
-        if let Some(detection) = state.pipes.push(&rule.pipes, Detection::of_event(hit.rule, member)) {
+        let detection = Detection::of_event(hit.rule, member);
+        if let Some(detection) = state.pipes.push(&rule.pipes, detection, &mut self.room) {
             found.found(detection, false);
         }
         true
@@ -350,7 +362,8 @@ impl<'e> Correlator<'e> {
             Joined::Sample(state) => state.bytes(),
             Joined::Unordered(state) => state.bytes(),
         };
-        self.rules.iter().map(bytes).sum::<usize>() + self.lineage.len() * PROCESS_BYTES
+        let joined = self.rules.iter().map(bytes).sum::<usize>();
+        joined + self.lineage.len() * PROCESS_BYTES + self.room.held
     }
 
     /// Drops what has waited longest until no more than `bytes` are held, and counts it: pending sequences, and complete ones that
@@ -416,6 +429,7 @@ impl<'e> Correlator<'e> {
                 self.undecided.insert(number, time);
             }
         }
+        self.room.held += state.pipes.held();
         *rule = state;
         if let Some(count) = self.evicted.get_mut(place) {
             *count = evicted;
@@ -459,7 +473,7 @@ impl<'e> Correlator<'e> {
             return;
         };
         while let Some(detection) = sequences.next(plan, number) {
-            if let Some(detection) = state.pipes.push(&rule.pipes, detection) {
+            if let Some(detection) = state.pipes.push(&rule.pipes, detection, &mut self.room) {
                 found.found(detection, false);
             }
         }
@@ -498,7 +512,7 @@ impl<'e> Correlator<'e> {
             (Join::Event, _) => {
                 if alone(first)
                     && let Some(detection) =
-                        state.pipes.push(&rule.pipes, Detection::of_event(number, member))
+                        state.pipes.push(&rule.pipes, Detection::of_event(number, member), &mut self.room)
                 {
                     found.found(detection, false);
                 }
@@ -522,7 +536,7 @@ impl<'e> Correlator<'e> {
             (Join::Unordered(steps), Joined::Unordered(joins)) => {
                 let hits = hits.iter().filter(|hit| alone(hit));
                 for detection in joins.event(*steps, number, hits, &Arc::new(member)) {
-                    if let Some(detection) = state.pipes.push(&rule.pipes, detection) {
+                    if let Some(detection) = state.pipes.push(&rule.pipes, detection, &mut self.room) {
                         found.found(detection, false);
                     }
                 }

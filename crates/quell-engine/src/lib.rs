@@ -22,6 +22,7 @@ mod residual;
 mod sample;
 mod saved;
 mod sequence;
+mod slot;
 mod stats;
 mod text_index;
 mod trace;

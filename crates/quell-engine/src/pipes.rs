@@ -25,8 +25,33 @@ use std::sync::Arc;
 /// The field that names an event's host.
 const HOST: &str = "host.name";
 
-/// The most bytes that one stage holds, about. What comes then is left out and counted.
-const MOST_HELD: usize = if cfg!(test) { 1 << 16 } else { 1 << 30 };
+/// The most bytes that pipes hold where nothing else is said, about.
+const MOST_HELD: usize = 1 << 30;
+
+/// What the pipes of all rules hold together. Where it is full, what comes is left out and counted; `tail` leaves out its oldest.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// The most bytes, about.
+    most: usize,
+    pub(crate) held: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Room { most: MOST_HELD, held: 0 }
+    }
+}
+
+impl Room {
+    /// The same with another limit.
+    pub(crate) fn limited_to(self, most: usize) -> Room {
+        Room { most, ..self }
+    }
+
+    fn is_full(&self) -> bool {
+        self.held > self.most
+    }
+}
 
 /// What `count` and `unique_count` say of results.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -296,6 +321,7 @@ enum Stage {
     Tail {
         size: u64,
         kept: VecDeque<Detection>,
+        held: usize,
     },
     Filter {
         pipe: usize,
@@ -349,11 +375,12 @@ impl Groups {
         first: impl FnOnce() -> Option<Detection>,
         count: u64,
         hosts: impl Iterator<Item = Arc<str>>,
+        full: bool,
     ) -> bool {
         let folded = folded_key(&key);
         let place = match self.places.get(&folded) {
             Some(place) => *place,
-            None if self.held > MOST_HELD => return false,
+            None if full => return false,
             None => {
                 let first = first();
                 let parts = key.iter().map(|part| join_key::bytes(part)).sum::<usize>();
@@ -368,7 +395,7 @@ impl Groups {
         group.count = group.count.saturating_add(count);
         self.total = self.total.saturating_add(count);
         for host in hosts {
-            if self.held <= MOST_HELD && !group.hosts.contains(&host) {
+            if !full && !group.hosts.contains(&host) {
                 self.held += ALLOCATION + size_of::<Arc<str>>() + host.len();
                 group.hosts.insert(host);
             }
@@ -435,7 +462,7 @@ impl Pipes {
         });
         let stage = |(pipe, what): (usize, &Pipe)| match what {
             Pipe::Head(n) => Stage::Head(*n),
-            Pipe::Tail(n) => Stage::Tail { size: *n, kept: VecDeque::new() },
+            Pipe::Tail(n) => Stage::Tail { size: *n, kept: VecDeque::new(), held: 0 },
             Pipe::Filter(_) => Stage::Filter { pipe },
             Pipe::Sort(_) => Stage::Sort { pipe, kept: Vec::new(), held: 0 },
             Pipe::Unique(_) => Stage::Unique { pipe, seen: FxHashSet::default(), held: 0 },
@@ -448,23 +475,39 @@ impl Pipes {
     }
 
     /// What comes out at once, if anything.
-    pub(crate) fn push(&mut self, plan: &PipePlan, detection: Detection) -> Option<Detection> {
-        through(plan, &mut self.stages, detection, &mut self.lost, &mut self.cut)
+    pub(crate) fn push(
+        &mut self,
+        plan: &PipePlan,
+        detection: Detection,
+        room: &mut Room,
+    ) -> Option<Detection> {
+        if self.stages.is_empty() {
+            return Some(detection);
+        }
+        let mut limits = Limits { room, lost: &mut self.lost, cut: &mut self.cut };
+        through(plan, &mut self.stages, detection, &mut limits)
     }
 
     /// What comes out at the end, of the rule with that number.
-    pub(crate) fn finish(&mut self, plan: &PipePlan, rule: u32) -> Vec<Detection> {
+    pub(crate) fn finish(&mut self, plan: &PipePlan, rule: u32, room: &mut Room) -> Vec<Detection> {
         let mut out = Vec::new();
         let mut stages = self.stages.as_mut_slice();
         while let Some((stage, others)) = stages.split_first_mut() {
+            room.held = room.held.saturating_sub(stage.held());
             for mut detection in stage.end(plan) {
                 // What was saved may have had another number.
                 detection.rule = rule;
-                out.extend(through(plan, others, detection, &mut self.lost, &mut self.cut));
+                let mut limits = Limits { room: &mut *room, lost: &mut self.lost, cut: &mut self.cut };
+                out.extend(through(plan, others, detection, &mut limits));
             }
             stages = others;
         }
         out
+    }
+
+    /// About how many bytes it holds.
+    pub(crate) fn held(&self) -> usize {
+        self.stages.iter().map(Stage::held).sum()
     }
 
     /// Whether it holds nothing.
@@ -489,70 +532,99 @@ impl Pipes {
     }
 }
 
+/// What the pipes of a rule count against.
+struct Limits<'l> {
+    room: &'l mut Room,
+    lost: &'l mut u64,
+    cut: &'l mut u64,
+}
+
+impl Limits<'_> {
+    /// Takes note that a stage that held so much holds more.
+    fn more(&mut self, held: &mut usize, bytes: usize) {
+        *held += bytes;
+        self.room.held += bytes;
+    }
+
+    fn count(
+        &mut self,
+        groups: &mut Groups,
+        key: Vec<Vec<Value>>,
+        first: impl FnOnce() -> Option<Detection>,
+        count: u64,
+        hosts: impl Iterator<Item = Arc<str>>,
+    ) {
+        let held = groups.held;
+        let counted = groups.add(key, first, count, hosts, self.room.is_full());
+        self.room.held += groups.held - held;
+        *self.lost += u64::from(!counted);
+    }
+}
+
 fn through(
     plan: &PipePlan,
     stages: &mut [Stage],
     detection: Detection,
-    lost: &mut u64,
-    cut: &mut u64,
+    limits: &mut Limits<'_>,
 ) -> Option<Detection> {
     for stage in stages {
         match stage {
             Stage::Head(0) => return None,
             Stage::Head(left) => *left -= 1,
-            Stage::Tail { size, kept } => {
+            Stage::Tail { size, kept, held } => {
+                limits.more(held, detection.bytes());
                 kept.push_back(detection);
-                if kept.len() as u64 > *size {
-                    kept.pop_front();
+                while kept.len() as u64 > *size || (limits.room.is_full() && !kept.is_empty()) {
+                    *limits.lost += u64::from(kept.len() as u64 <= *size);
+                    let bytes = kept.pop_front().map_or(0, |oldest| oldest.bytes());
+                    *held = held.saturating_sub(bytes);
+                    limits.room.held = limits.room.held.saturating_sub(bytes);
                 }
                 return None;
             }
             Stage::Filter { pipe } => {
                 let Some(Pipe::Filter(condition)) = plan.pipes.get(*pipe) else { continue };
-                if !plan.holds(condition, &detection, cut) {
+                if !plan.holds(condition, &detection, limits.cut) {
                     return None;
                 }
             }
             Stage::Sort { pipe, kept, held } => {
-                if *held > MOST_HELD {
-                    *lost += 1;
+                if limits.room.is_full() {
+                    *limits.lost += 1;
                 } else {
-                    let key = sort_key(plan.keys_of(*pipe, &detection, cut));
-                    *held += detection.bytes() + key.iter().map(|part| join_key::bytes(part)).sum::<usize>();
+                    let key = sort_key(plan.keys_of(*pipe, &detection, limits.cut));
+                    let parts = key.iter().map(|part| join_key::bytes(part)).sum::<usize>();
+                    limits.more(held, detection.bytes() + parts);
                     kept.push((key, detection));
                 }
                 return None;
             }
             Stage::Unique { pipe, seen, held } => {
-                let key = folded_key(&plan.keys_of(*pipe, &detection, cut));
+                let key = folded_key(&plan.keys_of(*pipe, &detection, limits.cut));
                 if seen.contains(&key) {
                     return None;
                 }
-                if *held > MOST_HELD {
-                    *lost += 1;
+                if limits.room.is_full() {
+                    *limits.lost += 1;
                     return None;
                 }
-                *held += size_of::<Key>() + join_key::bytes(&key);
+                limits.more(held, size_of::<Key>() + join_key::bytes(&key));
                 seen.insert(key);
             }
             Stage::UniqueCount { pipe, groups } => {
-                let key = plan.keys_of(*pipe, &detection, cut);
+                let key = plan.keys_of(*pipe, &detection, limits.cut);
                 let (count, hosts) = match &detection.totals {
                     Some(totals) => (totals.count, totals.hosts.clone()),
                     None => (1, plan.host(&detection).into_iter().collect()),
                 };
-                if !groups.add(key, || Some(detection), count, hosts.into_iter()) {
-                    *lost += 1;
-                }
+                limits.count(groups, key, || Some(detection), count, hosts.into_iter());
                 return None;
             }
             Stage::Count { pipe, groups } => {
-                let key = plan.keys_of(*pipe, &detection, cut);
+                let key = plan.keys_of(*pipe, &detection, limits.cut);
                 // What was counted before has given its hosts away.
                 let host = if detection.totals.is_none() { plan.host(&detection) } else { None };
-                if !groups.add(key, || None, 1, host.into_iter()) {
-                    *lost += 1;
-                }
+                limits.count(groups, key, || None, 1, host.into_iter());
                 return None;
             }
         }
@@ -561,6 +633,15 @@ fn through(
 }
 
 impl Stage {
+    /// About how many bytes it holds.
+    fn held(&self) -> usize {
+        match self {
+            Stage::Head(_) | Stage::Filter { .. } => 0,
+            Stage::Tail { held, .. } | Stage::Sort { held, .. } | Stage::Unique { held, .. } => *held,
+            Stage::UniqueCount { groups, .. } | Stage::Count { groups, .. } => groups.held,
+        }
+    }
+
     /// What only the end decides.
     fn end(&mut self, plan: &PipePlan) -> Vec<Detection> {
         match self {
@@ -643,7 +724,7 @@ impl Ord for Ordered {
 
 #[cfg(test)]
 mod tests {
-    use super::{PipePlan, Pipes};
+    use super::{PipePlan, Pipes, Room};
     use crate::compile::{ResultLimit, ResultPosition};
     use crate::correlate::{Detection, Member};
     use crate::object::ObjectPlans;
@@ -675,7 +756,7 @@ mod tests {
         ];
         for (pipes, limit, expected) in cases {
             let plan = PipePlan { pipes: pipes.to_vec(), kept: Vec::new(), plans: ObjectPlans::default() };
-            let mut state = Pipes::new(&plan, *limit);
+            let (mut state, mut room) = (Pipes::new(&plan, *limit), Room::default());
             let one = |time| Detection {
                 rule: 0,
                 time: Some(time),
@@ -683,8 +764,10 @@ mod tests {
                 members: Vec::new(),
                 totals: None,
             };
-            let mut found: Vec<Detection> = (0..20).filter_map(|time| state.push(&plan, one(time))).collect();
-            found.extend(state.finish(&plan, 0));
+            let mut found: Vec<Detection> =
+                (0..20).filter_map(|time| state.push(&plan, one(time), &mut room)).collect();
+            found.extend(state.finish(&plan, 0, &mut room));
+            assert_eq!(room.held, 0, "{pipes:?}");
             let found: Vec<Option<i64>> = found.iter().map(|one| one.time).collect();
             assert_eq!(found, expected.clone().map(Some).collect::<Vec<_>>(), "{pipes:?} {limit:?}");
         }
@@ -711,22 +794,31 @@ mod tests {
     fn what_is_held_is_limited_and_what_is_left_out_is_counted() {
         let key = || vec![Expr::Whole(FieldRef::event("n", FieldType::Unknown))];
         let most = 5000;
-        for pipe in [Pipe::Sort(key()), Pipe::Unique(key()), Pipe::UniqueCount(key()), Pipe::Count(key())] {
+        let held_back = [Pipe::Sort(key()), Pipe::UniqueCount(key()), Pipe::Count(key())];
+        for pipe in held_back.into_iter().chain([Pipe::Unique(key()), Tail(4000)]) {
             let kept = vec![vec!["n".into()]];
             let plan = PipePlan { pipes: vec![pipe.clone()], kept, plans: ObjectPlans::default() };
-            let mut state = Pipes::new(&plan, None);
+            let (mut state, mut room) = (Pipes::new(&plan, None), Room::default().limited_to(1 << 16));
             let mut found: Vec<Detection> =
-                (0..most).filter_map(|n| state.push(&plan, result(most - n))).collect();
-            found.extend(state.finish(&plan, 0));
+                (0..most).filter_map(|n| state.push(&plan, result(most - n), &mut room)).collect();
+            assert_eq!(state.held(), room.held, "{pipe:?}");
+            assert!((1 << 15..1 << 17).contains(&room.held), "{pipe:?}");
+            found.extend(state.finish(&plan, 0, &mut room));
             let held = i64::try_from(found.len()).unwrap();
             assert!((50..most).contains(&held), "{pipe:?} {held}");
-            assert_eq!(state.lost(), u64::try_from(most - held).unwrap(), "{pipe:?}");
+            let all = if let Tail(size) = pipe { size.cast_signed() } else { most };
+            if all == most {
+                assert_eq!(state.lost(), u64::try_from(most - held).unwrap(), "{pipe:?}");
+            } else {
+                assert!(state.lost() > 0, "{pipe:?}");
+            }
             // The first are there.
             let count = |one: &Detection| one.totals.as_ref().map(|totals| totals.count);
             assert!(found.iter().all(|one| count(one).is_none_or(|n| n == 1)));
             let last = found.last().unwrap();
             match pipe {
                 Pipe::Sort(_) => assert_eq!(last.time, Some(most)),
+                Tail(_) => assert_eq!(last.time, Some(1)),
                 Pipe::Count(_) => assert_eq!(last.totals.as_ref().unwrap().key, [[Value::Integer(most)]]),
                 _ => assert_eq!(last.time, Some(most - held + 1)),
             }

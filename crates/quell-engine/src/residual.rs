@@ -393,8 +393,9 @@ impl Tie {
 
     fn held(&self, captured: Option<&Captured>) -> Vec<Value> {
         let values = captured.map_or(&[][..], |captured| &captured.values);
-        let mut keys: Vec<Value> =
-            values.iter().filter_map(|value| as_held(value.datum(), self.kind)).collect();
+        // What the type cannot hold may still equal itself.
+        let held = |value: &Value| as_held(value.datum(), self.kind).unwrap_or_else(|| value.clone());
+        let mut keys: Vec<Value> = values.iter().map(held).collect();
         keys.sort_by(compare_values);
         keys.dedup();
         keys

@@ -14,8 +14,9 @@ use crate::correlate::{Detection, Member};
 use crate::hit::Hit;
 use crate::join_key::{ALLOCATION, Key, compare_keys};
 use crate::residual::Tie;
+use crate::slot::{self, Pending, Slot, events_bytes};
 use crate::trace::{Step, Trace};
-use quell_ir::{Value, logic};
+use quell_ir::logic;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -39,9 +40,19 @@ pub(crate) struct SequencePlan {
     until_first: bool,
     /// Of each gap, before the first place to behind the last, whether something must not come there.
     watched: Vec<bool>,
-    /// Of each place, what a later step ties to an event up to there: the event's place, and the tie. Sequences that differ in
-    /// it are apart, like those of different keys.
-    ties: Vec<Vec<(usize, Tie)>>,
+    /// Of each place, what a later step ties to an event up to there. Sequences that differ in it are apart, like those of
+    /// different keys.
+    ties: Vec<Vec<Tied>>,
+}
+
+/// A tie of a step to an event before it.
+#[derive(Clone, Debug)]
+struct Tied {
+    /// The step.
+    step: u16,
+    /// The event's place.
+    to: usize,
+    tie: Tie,
 }
 
 /// What the hits of a written step are to the sequence.
@@ -85,7 +96,7 @@ impl SequencePlan {
         for tie in ties {
             let Some(earlier) = self.place_of(tie.step) else { continue };
             for at in self.ties.iter_mut().take(own.start).skip(earlier) {
-                at.push((earlier, tie.clone()));
+                at.push(Tied { step, to: earlier, tie: tie.clone() });
             }
         }
     }
@@ -113,16 +124,38 @@ impl SequencePlan {
         }
     }
 
-    /// What later steps tie to the events of a sequence that waits behind a place.
-    fn tied(&self, place: usize, events: &[Arc<Member>]) -> Box<[Vec<Value>]> {
-        let ties = self.ties.get(place).map_or(&[][..], Vec::as_slice);
-        let values = |(at, tie): &(usize, Tie)| {
+    /// What is tied to the events of a sequence that waits behind a place.
+    fn ties(&self, place: usize) -> &[Tied] {
+        self.ties.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    /// The values of that.
+    fn tied(&self, place: usize, events: &[Arc<Member>]) -> slot::Tied {
+        let values = |tied: &Tied| {
             events
-                .get(*at)
+                .get(tied.to)
                 .and_then(|event| event.aliased.as_deref())
-                .map(|aliased| tie.earlier_keys(aliased))
+                .map(|aliased| tied.tie.earlier_keys(aliased))
         };
-        ties.iter().map(|tie| values(tie).unwrap_or_default()).collect()
+        self.ties(place).iter().map(|tie| values(tie).unwrap_or_default()).collect()
+    }
+
+    /// The tie of a hit's step by which what waits behind a place is found, and its place among the ties there.
+    fn found_by(&self, place: usize, step: u16) -> Option<(usize, &Tie)> {
+        let own = self.ties(place).iter().enumerate().find(|(_, tied)| tied.step == step);
+        own.map(|(at, tied)| (at, &tied.tie))
+    }
+
+    /// The written step of a place.
+    fn step_of(&self, place: usize) -> Option<u16> {
+        let of = |role: &Role| matches!(role, Role::Places(places) if places.contains(&place));
+        u16::try_from(self.roles.iter().position(of)?).ok()
+    }
+
+    /// An empty slot behind a place.
+    fn slot(&self, place: usize) -> Slot {
+        let found_by = self.step_of(place + 1).and_then(|next| self.found_by(place, next));
+        Slot::new(self.ties(place).len(), found_by.map(|(at, _)| at))
     }
 
     /// The events at their steps.
@@ -157,79 +190,6 @@ struct Lane {
     waiting: Vec<u64>,
 }
 
-/// What waits behind one place: one sequence, or one for each value that a later step ties to it, the newest last.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Slot {
-    first: Option<Pending>,
-    more: Vec<Pending>,
-    /// How many there were when those that had waited too long were last forgotten.
-    left: usize,
-}
-
-impl Slot {
-    fn is_empty(&self) -> bool {
-        self.first.is_none()
-    }
-
-    fn get(&self, n: usize) -> Option<&Pending> {
-        match n.checked_sub(1) {
-            None => self.first.as_ref(),
-            Some(n) => self.more.get(n),
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Pending> {
-        self.first.iter().chain(&self.more)
-    }
-
-    /// Lets one wait instead of what was there with the same ties.
-    fn put(&mut self, pending: Pending) -> Option<Pending> {
-        let same = self.iter().position(|other| other.tied == pending.tied);
-        let old = same.and_then(|n| self.take(n));
-        if self.first.is_none() {
-            self.first = Some(pending);
-        } else {
-            self.more.push(pending);
-        }
-        old
-    }
-
-    /// Takes out the n-th; the next one takes its number.
-    fn take(&mut self, n: usize) -> Option<Pending> {
-        match n.checked_sub(1) {
-            None => {
-                let next = if self.more.is_empty() { None } else { Some(self.more.remove(0)) };
-                std::mem::replace(&mut self.first, next)
-            }
-            Some(n) if n < self.more.len() => Some(self.more.remove(n)),
-            Some(_) => None,
-        }
-    }
-
-    /// Takes out those of whom it holds, and gives each to `out`.
-    fn take_where(&mut self, holds: impl Fn(&Pending) -> bool, mut out: impl FnMut(Pending)) {
-        self.first.take_if(|first| holds(first)).into_iter().for_each(&mut out);
-        self.more.extract_if(.., |pending| holds(pending)).for_each(out);
-        if self.first.is_none() {
-            self.take(0);
-        }
-    }
-}
-
-/// Events that still wait for others.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Pending {
-    /// The values of its events that later steps are tied to.
-    tied: Box<[Vec<Value>]>,
-    /// The time of the first, in nanoseconds.
-    began: i64,
-    /// The last time before it at which something came that must not, in whole milliseconds.
-    lead: Option<i64>,
-    /// Whether something came between its events that must not.
-    refuted: bool,
-    pub(crate) events: Vec<Arc<Member>>,
-}
-
 /// The last two times at which something came that must not, in whole milliseconds: events of equal time do not count.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Mark {
@@ -248,11 +208,9 @@ impl Mark {
     }
 }
 
-/// What an event does to what waits.
+/// What becomes of what waits and an event that goes with it.
 enum Moved {
-    /// It does not go with it.
-    Stays,
-    /// It goes with it, but too late.
+    /// It is too late.
     Dropped,
     On(Pending),
 }
@@ -373,18 +331,22 @@ impl SequenceState {
             }
             return;
         };
-        if self.lanes.get(key).and_then(|lane| lane.slots.get(before)).is_none_or(Slot::is_empty) {
+        let slot = self.lanes.get(key).and_then(|lane| lane.slots.get(before));
+        let Some(slot) = slot.filter(|slot| !slot.is_empty()) else {
             around.tell(key, time, || Step::Nothing { place, member: Arc::clone(member) });
             return;
-        }
-        let (mut n, mut unlike) = (0, true);
-        while let Some(moved) = self.go_on(plan, key, before, n, time, hit, member, around) {
-            match moved {
-                Moved::Stays => n += 1,
-                Moved::Dropped => unlike = false,
-                Moved::On(pending) => {
+        };
+        let values = || {
+            let tie = plan.found_by(before, hit.step).map(|(_, tie)| tie);
+            tie.zip(hit.facts.as_deref()).map(|(tie, facts)| tie.keys(facts)).unwrap_or_default()
+        };
+        let mut unlike = true;
+        for number in slot.candidates(values) {
+            match self.go_on(plan, key, before, number, time, hit, member, around) {
+                None => {}
+                Some(Moved::Dropped) => unlike = false,
+                Some(Moved::On(pending)) => {
                     unlike = false;
-                    n += usize::from(plan.forks(place));
                     self.reach(plan, key, place, time, pending, around, due);
                 }
             }
@@ -419,13 +381,13 @@ impl SequenceState {
         if let Some(old) = slot.put(pending) {
             *bytes = bytes.saturating_sub(old.bytes());
             around.tell(key, time, || Step::Replaced { place, events: old.events });
-        } else if slot.more.len() > (2 * slot.left).max(64) {
+        } else if slot.has_doubled() {
             let too_long = |pending: &Pending| plan.too_long(pending.began, time);
             slot.take_where(too_long, |old| {
                 *bytes = bytes.saturating_sub(old.bytes());
                 around.tell(key, time, || Step::Left { place, events: old.events });
             });
-            slot.left = slot.more.len();
+            slot.looked_at();
         }
     }
 
@@ -450,15 +412,15 @@ impl SequenceState {
         Some(Pending { tied: Box::default(), began: time, lead, refuted: false, events })
     }
 
-    /// Tries the event on the n-th of what waits before a place. What it goes with is used up, whatever comes of it, unless the
-    /// place forks: then all but what waited too long stays.
+    /// Tries the event on one of those that wait before a place; `None` if it does not go with it. What it goes with is used up,
+    /// whatever comes of it, unless the place forks: then all but what waited too long stays.
     #[allow(clippy::too_many_arguments, reason = "an event at a place of a key is all of these")]
     fn go_on(
         &mut self,
         plan: &SequencePlan,
         key: &Key,
         before: usize,
-        n: usize,
+        number: u64,
         time: i64,
         hit: &Hit,
         member: &Arc<Member>,
@@ -466,14 +428,14 @@ impl SequenceState {
     ) -> Option<Moved> {
         let lane = self.lanes.get_mut(key)?;
         let slot = lane.slots.get_mut(before)?;
-        if !(around.holds)(hit, &slot.get(n)?.events) {
-            return Some(Moved::Stays);
+        if !(around.holds)(hit, &slot.get(number)?.events) {
+            return None;
         }
-        let stays = plan.forks(before + 1) && !plan.too_long(slot.get(n)?.began, time);
+        let stays = plan.forks(before + 1) && !plan.too_long(slot.get(number)?.began, time);
         let mut pending = if stays {
-            slot.get(n)?.clone()
+            slot.get(number)?.clone()
         } else {
-            let taken = slot.take(n)?;
+            let taken = slot.take(number)?;
             self.bytes = self.bytes.saturating_sub(taken.bytes());
             taken
         };
@@ -780,7 +742,7 @@ fn lane<'l>(
         *bytes += lane_bytes(plan, key);
         let gaps = if plan.watched.contains(&true) { plan.places } else { 0 };
         Lane {
-            slots: vec![Slot::default(); plan.places.saturating_sub(1)],
+            slots: (0..plan.places.saturating_sub(1)).map(|place| plan.slot(place)).collect(),
             marks: vec![None; gaps],
             waiting: Vec::new(),
         }
@@ -802,16 +764,6 @@ impl Lane {
             && self.slots.iter().all(Slot::is_empty)
             && self.marks.iter().all(Option::is_none)
     }
-}
-
-impl Pending {
-    fn bytes(&self) -> usize {
-        events_bytes(&self.events)
-    }
-}
-
-fn events_bytes(events: &[Arc<Member>]) -> usize {
-    size_of::<Pending>() + ALLOCATION + events.iter().map(|event| event.bytes()).sum::<usize>()
 }
 
 fn lane_bytes(plan: &SequencePlan, key: &Key) -> usize {

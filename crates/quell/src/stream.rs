@@ -160,6 +160,11 @@ fn context_limit(options: &StreamOptions) -> usize {
     options.max_state / 4
 }
 
+/// The share that results take which pipes hold.
+fn room_in_pipes(options: &StreamOptions) -> usize {
+    options.max_state / 8
+}
+
 struct Stream<'s> {
     scan: &'s Scan,
     options: &'s StreamOptions,
@@ -219,7 +224,7 @@ impl<'s> Stream<'s> {
             work: MatchWork::new(scan, decoders),
             made: Made::default(),
             waiting: Waiting::default(),
-            correlator: Correlator::new(scan.engine()),
+            correlator: Correlator::new(scan.engine()).with_room_in_pipes(room_in_pipes(options)),
             formats: Vec::new(),
             arrived: 0,
             newest: None,
@@ -240,7 +245,7 @@ impl<'s> Stream<'s> {
 
     fn go_on_from(&mut self, checkpoint: &Checkpoint) -> Result<(), StreamError> {
         let restored = Correlator::restore(self.scan.engine(), &checkpoint.correlator)?;
-        self.correlator = restored.correlator;
+        self.correlator = restored.correlator.with_room_in_pipes(room_in_pipes(self.options));
         restored.waiting.into_iter().for_each(|hit| self.waiting.push(hit));
         self.counts.dropped = restored.dropped;
         self.formats =

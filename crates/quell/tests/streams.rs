@@ -497,6 +497,7 @@ fn what_is_held_stays_within_its_bounds_and_what_falls_out_is_counted() {
         ),
         (format!("sample by user.name {a} {m}"), "a", 1),
         (event_of.to_owned(), "a", 1),
+        ("any where process.name == \"a\" | tail 4000".to_owned(), "a", 1),
         // All at one time in the future: they wait.
         (format!("sequence by user.name {a} {m}"), "a", 0),
     ];
@@ -515,7 +516,8 @@ fn what_is_held_stays_within_its_bounds_and_what_falls_out_is_counted() {
         let (_, report) = told(&[query], &parts, &options, None);
         let counts = report.stream.unwrap();
         let evicted: u64 = counts.evicted.iter().map(|(_, n)| n).sum();
-        let fell_out = evicted + counts.forgotten_processes + counts.future_dropped;
+        let left_out = report.stats.results_lost;
+        let fell_out = evicted + counts.forgotten_processes + counts.future_dropped + left_out;
         let held = std::fs::metadata(&state).unwrap().len();
         println!("{query}: {held} bytes, {fell_out} fell out, {} hurried", counts.hurried);
         assert!(held < MOST as u64 * 2, "{query}: {held} bytes");
