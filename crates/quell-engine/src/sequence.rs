@@ -154,8 +154,12 @@ impl SequencePlan {
 
     /// An empty slot behind a place.
     fn slot(&self, place: usize) -> Slot {
+        let ties = self.ties(place).len();
+        if ties == 0 {
+            return Slot::new(0, None);
+        }
         let found_by = self.step_of(place + 1).and_then(|next| self.found_by(place, next));
-        Slot::new(self.ties(place).len(), found_by.map(|(at, _)| at))
+        Slot::new(ties, found_by.map(|(at, _)| at))
     }
 
     /// The events at their steps.

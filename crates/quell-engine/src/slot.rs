@@ -107,19 +107,23 @@ impl Slot {
 
     /// The numbers of those that an event may go with, oldest first. `values` are its own values of the tie by which they are
     /// found.
-    pub(crate) fn candidates(&self, values: impl FnOnce() -> Vec<Value>) -> Vec<u64> {
-        match self {
-            Slot::One(None) => Vec::new(),
-            Slot::One(Some(_)) => vec![0],
-            Slot::Apart(apart) if apart.found_by.is_none() => apart.waiting.keys().copied().collect(),
+    pub(crate) fn candidates(
+        &self,
+        values: impl FnOnce() -> Vec<Value>,
+    ) -> std::iter::Chain<std::option::IntoIter<u64>, std::vec::IntoIter<u64>> {
+        // Of no number a list takes no allocation.
+        let (one, several) = match self {
+            Slot::One(one) => (one.as_ref().map(|_| 0), Vec::new()),
+            Slot::Apart(apart) if apart.found_by.is_none() => (None, apart.waiting.keys().copied().collect()),
             Slot::Apart(apart) => {
                 let with = |value: &Value| apart.by_value.get(&alike(value)).into_iter().flatten().copied();
                 let mut numbers: Vec<u64> = values().iter().flat_map(with).collect();
                 numbers.sort_unstable();
                 numbers.dedup();
-                numbers
+                (None, numbers)
             }
-        }
+        };
+        one.into_iter().chain(several)
     }
 
     /// Lets one wait instead of what was there with the same ties.
@@ -251,7 +255,7 @@ mod tests {
 
     fn began(slot: &Slot, values: &[Value]) -> Vec<i64> {
         let numbers = slot.candidates(|| values.to_vec());
-        numbers.into_iter().filter_map(|number| slot.get(number)).map(|pending| pending.began).collect()
+        numbers.filter_map(|number| slot.get(number)).map(|pending| pending.began).collect()
     }
 
     #[test]
