@@ -6,6 +6,7 @@
 //!
 //! Semantics are Elasticsearch's, from its EQL manual pages "EQL syntax reference" and "EQL function reference".
 
+pub mod analysis;
 pub mod arithmetic;
 pub mod codes;
 pub mod condition;
