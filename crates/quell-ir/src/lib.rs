@@ -19,6 +19,7 @@ pub mod field;
 pub mod function;
 pub mod logic;
 pub mod pattern;
+pub mod plain;
 pub mod predicate;
 pub mod printed;
 pub mod schema;
