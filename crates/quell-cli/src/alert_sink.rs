@@ -125,9 +125,14 @@ impl Sink for Table {
     fn alert(&mut self, out: &mut dyn Write, alert: &Alert, document: &Map<String, Value>) -> io::Result<()> {
         let row = AlertRow::of(alert, document);
         let time = row.time.map_or_else(|| String::from("no time"), second);
+        // What an exception covers is no alert: its severity is not one to be counted.
+        let severity = match &alert.held_by {
+            Some(_) => Cell::styled("held", DIM),
+            None => Cell::styled(row.severity.as_str(), severity_style(row.severity)),
+        };
         let cells = vec![
             Cell::new(&time),
-            Cell::styled(row.severity.as_str(), severity_style(row.severity)),
+            severity,
             Cell::new(row.rule),
             Cell::new(&row.host),
             Cell::new(&row.user),
@@ -135,6 +140,10 @@ impl Sink for Table {
             Cell::new(&row.what),
         ];
         self.0.row(out, cells)?;
+        if let Some(item) = &alert.held_by {
+            let by = format!("  held by {}", item.name);
+            self.0.row(out, vec![Cell::new(""), Cell::new(""), Cell::styled(&by, DIM)])?;
+        }
         joined_events(alert, document).try_for_each(|(time, event)| self.0.row(out, event_row(time, event)))
     }
 
@@ -178,7 +187,7 @@ impl Sink for Ndjson {
     }
 }
 
-const CSV_HEADER: [&str; 10] = [
+const CSV_HEADER: [&str; 11] = [
     "time",
     "severity",
     "risk_score",
@@ -189,6 +198,7 @@ const CSV_HEADER: [&str; 10] = [
     "process",
     "command_line",
     "alert_id",
+    "held_by",
 ];
 
 struct Csv {
@@ -211,6 +221,7 @@ impl Sink for Csv {
         let row = AlertRow::of(alert, document);
         let time = row.time.map(iso).unwrap_or_default();
         let risk_score = row.risk_score.to_string();
+        let held_by = alert.held_by.as_ref().map_or("", |item| item.name.as_str());
         let cells = [
             &time,
             row.severity.as_str(),
@@ -222,6 +233,7 @@ impl Sink for Csv {
             &row.process,
             &row.what,
             row.id,
+            held_by,
         ];
         write_record(out, cells)
     }

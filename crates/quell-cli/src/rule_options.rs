@@ -6,8 +6,12 @@ use crate::failure::Failure;
 use crate::findings::{refused_option, tell_unusable};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
-use quell::{CompileOptions, Diagnostic, Dialect, Rule, RuleSet, RuleSpec, Selection};
-use std::path::Path;
+use quell::{
+    CompileOptions, Diagnostic, Dialect, ExceptionItem, ExceptionSet, FileFinding, Rule, RuleSet, RuleSpec,
+    Selection,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The set that is read where no other is named.
 pub const DEFAULT_SET: &str = "t1046";
@@ -31,6 +35,12 @@ pub struct RuleOptions {
     /// All but the rule of this id or name; repeatable
     #[arg(long, value_name = "ID|NAME")]
     pub exclude: Vec<String>,
+    /// Exceptions: a file that Kibana exports or TOML, or a folder of them; repeatable
+    #[arg(long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub exceptions: Vec<PathBuf>,
+    /// A value list that exceptions name, one value a line; repeatable
+    #[arg(long, value_name = "NAME=FILE", value_parser = parse_value_list, value_hint = ValueHint::FilePath)]
+    pub value_list: Vec<(String, PathBuf)>,
     /// The query language's dialect [default: that of the rule's format]
     #[arg(long, value_name = "DIALECT", value_parser = dialect_parser())]
     pub dialect: Option<Dialect>,
@@ -108,6 +118,18 @@ impl RuleOptions {
         })
     }
 
+    /// The exceptions of `--exceptions` and those that rule files hold (`exported`), with their value lists; and what is wrong
+    /// with them.
+    #[must_use]
+    pub fn exceptions(&self, exported: &[Arc<ExceptionItem>]) -> (ExceptionSet, Vec<FileFinding>) {
+        let (mut set, mut findings) = ExceptionSet::load(&self.exceptions);
+        findings.extend(set.add(exported.iter().cloned()));
+        for (name, path) in &self.value_list {
+            findings.extend(set.add_values(name, path).err());
+        }
+        (set, findings)
+    }
+
     /// What `--rule`, `--tag`, `--technique` and `--exclude` select.
     #[must_use]
     pub fn selection(&self) -> Selection {
@@ -128,6 +150,13 @@ impl RuleOptions {
             dialect: self.dialect,
             ..CompileOptions::new(quell::schema())
         }
+    }
+}
+
+fn parse_value_list(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        _ => Err(String::from("expected NAME=FILE, such as scanners=scanners.txt")),
     }
 }
 

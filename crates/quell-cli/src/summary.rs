@@ -5,7 +5,8 @@ use crate::console::{BOLD, Console, DIM, RED, YELLOW};
 use crate::plain_text::{cut, escape};
 use crate::units::{bytes, count, counted, duration, minute, rate};
 use quell::{
-    Alert, Code, InputWarning, Loss, NotRun, Report, Rule, RuleSeverity, Stats, StreamCounts, WarningLog,
+    Alert, Code, HeldBack, InputWarning, Loss, NotRun, Report, Rule, RuleSeverity, Stats, StreamCounts,
+    WarningLog,
 };
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,6 +106,7 @@ pub struct Told<'a> {
 /// What the stream says.
 pub fn write(out: &mut dyn Write, shown: &Shown, report: &Report, told: &Told<'_>) -> io::Result<()> {
     write_alerts(out, shown, told)?;
+    write_held(out, &report.held)?;
     write_work(out, &report.stats)?;
     write_notes(out, &report.stats)?;
     if let Some(counts) = &report.stream {
@@ -185,6 +187,37 @@ fn write_alerts(out: &mut dyn Write, shown: &Shown, told: &Told<'_>) -> io::Resu
     }
     if rules.len() > LINES {
         writeln!(out, "  and {}", counted((rules.len() - LINES) as u64, "more rule", "more rules"))?;
+    }
+    Ok(())
+}
+
+/// `held back: 12 hits by 2 exceptions`, and how many by each.
+fn write_held(out: &mut dyn Write, held: &[HeldBack]) -> io::Result<()> {
+    if held.is_empty() {
+        return Ok(());
+    }
+    let mut items: BTreeMap<(&str, &str), (&str, u64)> = BTreeMap::new();
+    for HeldBack { item, hits, .. } in held {
+        items.entry((&item.list_id, &item.id)).or_insert((&item.name, 0)).1 += hits;
+    }
+    let mut items: Vec<(&str, u64)> = items.into_values().collect();
+    let total: u64 = items.iter().map(|(_, hits)| hits).sum();
+    writeln!(
+        out,
+        "{DIM}held back: {} by {} (--show-held lists them){DIM:#}",
+        counted(total, "hit", "hits"),
+        counted(items.len() as u64, "exception", "exceptions")
+    )?;
+    items.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    for (name, hits) in items.iter().take(LINES) {
+        writeln!(out, "  {DIM}{:>6}  {}{DIM:#}", count(*hits), cut(&escape(name), 80))?;
+    }
+    if items.len() > LINES {
+        writeln!(
+            out,
+            "  and {}",
+            counted((items.len() - LINES) as u64, "more exception", "more exceptions")
+        )?;
     }
     Ok(())
 }

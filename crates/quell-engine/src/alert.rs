@@ -5,10 +5,10 @@
 
 use crate::compile::Engine;
 use crate::correlate::{Detection, Member};
-use crate::hit::hex;
+use crate::hit::{Hit, hex};
 use crate::pipes::Totals;
 use quell_ir::Value as Constant;
-use quell_rules::{Rule, RuleKind, RuleSeverity, Threat};
+use quell_rules::{ExceptionItem, Rule, RuleKind, RuleSeverity, Threat};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub struct Alert {
     pub totals: Option<Totals>,
     /// Whether it is recorded but not shown.
     pub building_block: bool,
+    /// The exception that covers its event: then it is none, and shown only because that was asked for.
+    pub held_by: Option<Arc<ExceptionItem>>,
 }
 
 impl Alert {
@@ -44,8 +46,24 @@ impl Alert {
             members: detection.members,
             totals: detection.totals,
             building_block: rule.building_block,
+            held_by: None,
             rule,
         })
+    }
+
+    /// What a hit would have been, or would have been a part of, but for the exception that covers it; `None` for a hit that none
+    /// covers.
+    #[must_use]
+    pub fn held(engine: &Engine, hit: &Hit) -> Option<Alert> {
+        let item = Arc::clone(&engine.holds.get(hit.held_by?)?.item);
+        let detection = Detection {
+            rule: hit.rule,
+            time: hit.time,
+            keys: Vec::new(),
+            members: vec![Some(Member::of(hit, 1))],
+            totals: None,
+        };
+        Some(Alert { held_by: Some(item), ..Alert::new(engine, detection)? })
     }
 
     /// Whether it is of a sequence or sample: those alone have keys or more than one step.
@@ -116,6 +134,10 @@ pub fn alert_document(alert: &Alert, mut sources: Vec<Option<Map<String, Value>>
     content.insert("ancestors".into(), ancestors);
     if alert.building_block {
         content.insert("building_block_type".into(), "default".into());
+    }
+    if let Some(item) = &alert.held_by {
+        let held = json!({ "list_id": item.list_id, "item_id": item.id, "name": item.name });
+        content.insert("held_by".into(), held);
     }
     content.insert("rule".into(), rule_object(&alert.rule));
     if let Some(totals) = &alert.totals {

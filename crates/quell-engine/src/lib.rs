@@ -10,6 +10,7 @@ mod correlate;
 mod gate;
 mod hit;
 mod hit_runs;
+mod hold;
 mod index_patterns;
 mod join;
 mod join_key;

@@ -1,9 +1,10 @@
 //! From a rule to a query that can run, or the reason why it cannot.
 
 use crate::condition::compile_rule_condition;
+use crate::filters::compile_filters;
 use crate::rule::{Language, Rule, RuleKind};
 use quell_eql::Dialect;
-use quell_ir::{Code, Condition, Diagnostic, Logic, Predicate, Query, Schema, Scope};
+use quell_ir::{Code, Condition, Diagnostic, EventFilter, Logic, Predicate, Query, Schema, Scope, Span};
 
 /// How rules are compiled.
 #[derive(Clone, Copy)]
@@ -59,6 +60,22 @@ impl Outcome {
         }
     }
 
+    /// The same with a condition on every event, whatever step it is tested for.
+    fn filtered(mut self, filter: &Condition, found: Vec<Diagnostic>) -> Outcome {
+        if let Outcome::Runs { query, warnings } | Outcome::NotRunYet { query: Some(query), warnings, .. } =
+            &mut self
+        {
+            warnings.extend(found);
+            if *filter != Condition::Constant(true) {
+                query.each_filter_mut(&mut |step| {
+                    let own = std::mem::replace(&mut step.condition, Condition::Constant(true));
+                    step.condition = Condition::all([own, filter.clone()]);
+                });
+            }
+        }
+        self
+    }
+
     /// The query, where it could be read.
     #[must_use]
     pub fn query(&self) -> Option<&Query> {
@@ -75,13 +92,16 @@ impl Outcome {
 /// Other rule types do not run yet.
 #[must_use]
 pub fn compile_rule(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
+    match compile_filters(rule, options.schema) {
+        Ok((filter, found)) => compile_unfiltered(rule, options).filtered(&filter, found),
+        Err(reason) => Outcome::NotRunYet { reason, query: None, warnings: Vec::new() },
+    }
+}
+
+/// A rule without its filters.
+fn compile_unfiltered(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
     match (rule.kind, rule.language) {
         (RuleKind::Eql, _) => compile_eql(rule, options),
-        (RuleKind::Query, _) if rule.query.is_none() => Outcome::NotRunYet {
-            reason: "the rule has filters alone, which cannot run yet".to_owned(),
-            query: None,
-            warnings: Vec::new(),
-        },
         (RuleKind::Query, _) => compile_query(rule, options),
         (kind, language) => {
             Outcome::NotRunYet { reason: other_reason(kind, language), query: None, warnings: Vec::new() }
@@ -107,6 +127,15 @@ fn other_reason(kind: RuleKind, language: Option<Language>) -> String {
 }
 
 fn compile_query(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
+    // Without a query the filters say all, or every event is meant.
+    if rule.query.is_none() {
+        let filter =
+            EventFilter { category: None, condition: Condition::Constant(true), span: Span::default() };
+        return Outcome::Runs {
+            query: Query { logic: Logic::Event(filter), pipes: Vec::new() },
+            warnings: Vec::new(),
+        };
+    }
     match compile_rule_condition(rule, options) {
         Err(errors) => Outcome::Refused(errors),
         Ok(mut compiled) => {

@@ -33,7 +33,7 @@ pub use explain::{
 };
 pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{QueryError, QueryOptions, query};
-pub use scan::{AlertSink, NotRun, Report, Scan, ScanOptions, Stats};
+pub use scan::{AlertSink, HeldBack, NotRun, Report, Scan, ScanOptions, Stats};
 pub use stream::{
     StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_reader,
     stream_standard_input,
@@ -50,8 +50,8 @@ pub use quell_ir::diagnostic::{did_you_mean, near_names};
 pub use quell_ir::logic::{Query, Sharding};
 pub use quell_ir::{Code, Diagnostic, FieldType, Schema, Severity, Span};
 pub use quell_rules::{
-    Checked, CompileOptions, EmbeddedSet, FileFinding, Language, Outcome, Rule, RuleFormat, RuleKind,
-    RuleSet, RuleSeverity, RuleSpec, Selection, check, compile_rule, report,
+    Checked, CompileOptions, EmbeddedSet, ExceptionItem, ExceptionSet, FileFinding, Language, Outcome, Rule,
+    RuleFormat, RuleKind, RuleSet, RuleSeverity, RuleSpec, Selection, check, compile_rule, report,
 };
 
 use std::path::{Path, PathBuf};

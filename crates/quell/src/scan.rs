@@ -16,7 +16,8 @@ use quell_ingest::{
     discover, format_named,
 };
 use quell_ir::date::date_of;
-use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
+use quell_rules::{CompileOptions, ExceptionItem, ExceptionSet, FileFinding, Outcome, Rule, compile_rule};
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -46,6 +47,10 @@ pub struct ScanOptions {
     pub limit: Option<ResultLimit>,
     /// The bytes of hits that are held in memory, about; more go to temporary files. None is dropped.
     pub hit_memory: usize,
+    /// What rules shall not find.
+    pub exceptions: ExceptionSet,
+    /// Whether what an exception covers is given out too, as alerts that say so ([`Alert::held_by`]).
+    pub show_held: bool,
 }
 
 /// Takes alerts, with what makes their documents; it may say that it wants no more.
@@ -64,6 +69,8 @@ impl Default for ScanOptions {
             tiebreaker_field: None,
             limit: None,
             hit_memory: 512 << 20,
+            exceptions: ExceptionSet::default(),
+            show_held: false,
         }
     }
 }
@@ -117,7 +124,9 @@ impl Scan {
     pub fn new(rules: Vec<Rule>, compile: &CompileOptions<'_>, options: ScanOptions) -> Scan {
         let mut runnable = Vec::new();
         let mut not_run = Vec::new();
-        let mut findings = Vec::new();
+        let mut exceptions = options.exceptions.compile(compile.schema);
+        let mut findings = std::mem::take(&mut exceptions.findings);
+        findings.extend(exceptions.unused(rules.iter()));
         for rule in rules.into_iter().map(Arc::new) {
             let outcome = compile_rule(&rule, compile);
             findings.extend(outcome.findings().iter().map(|diagnostic| FileFinding {
@@ -127,12 +136,16 @@ impl Scan {
                 diagnostic: diagnostic.clone(),
             }));
             match outcome {
-                Outcome::Runs { query, .. } => runnable.push(EngineRule { rule, query }),
+                Outcome::Runs { query, .. } => {
+                    let held = exceptions.of(&rule);
+                    runnable.push((EngineRule { rule, query }, held));
+                }
                 Outcome::NotRunYet { reason, .. } => not_run.push(NotRun { rule, reason }),
                 Outcome::Refused(_) => {}
             }
         }
-        let (engine, refused) = Engine::new(runnable, &engine_options(&options));
+        let (engine, refused, not_applied) = Engine::with_exceptions(runnable, &engine_options(&options));
+        findings.extend(not_applied.iter().map(|(exception, reason)| exception.item.not_applied(reason)));
         not_run
             .extend(refused.into_iter().map(|rule| NotRun { rule: rule.rule, reason: rule.reason.into() }));
         Scan { engine, options, not_run, findings }
@@ -246,6 +259,14 @@ impl Scan {
         report.stats.candidates = matched.candidates;
         report.stats.events_without_time = matched.without_time;
         report.stats.keys_cut = matched.keys_cut;
+        let held = self.engine.exceptions().zip(&matched.held).filter(|(_, hits)| **hits > 0);
+        report.held = held
+            .map(|((rule, item), hits)| HeldBack {
+                rule: Arc::clone(rule),
+                item: Arc::clone(item),
+                hits: *hits,
+            })
+            .collect();
         report.hits_by_rule = self.engine.rules().cloned().zip(matched.hits.iter().copied()).collect();
     }
 
@@ -267,15 +288,24 @@ impl Scan {
     ) -> (Vec<SpillError>, Limited) {
         let mut documents = report.documents();
         let mut wanted = ControlFlow::Continue(());
-        let mut give = |detection| {
+        // Held hits and alerts go the same way, one from within the other's loop.
+        let give = RefCell::new(|alert: Option<Alert>| {
             if wanted.is_continue()
-                && let Some(alert) = Alert::new(&self.engine, detection)
+                && let Some(alert) = alert
             {
                 wanted = sink(alert, &mut documents);
             }
-        };
+        });
         let mut hits = Merged::new(&self.engine, runs);
-        let limited = correlate_in_order(&self.engine, &mut hits, &mut give);
+        let unheld = hits.by_ref().filter(|hit| {
+            if hit.held_by.is_some() {
+                give.borrow_mut()(Alert::held(&self.engine, hit));
+            }
+            hit.held_by.is_none()
+        });
+        let limited = correlate_in_order(&self.engine, unheld, &mut |detection| {
+            give.borrow_mut()(Alert::new(&self.engine, detection));
+        });
         (hits.take_errors(), limited)
     }
 
@@ -302,6 +332,7 @@ fn engine_options(options: &ScanOptions) -> EngineOptions {
         timestamp_field: options.timestamp_field.clone(),
         tiebreaker_field: options.tiebreaker_field.clone(),
         limit: options.limit,
+        show_held: options.show_held,
     }
 }
 
@@ -454,6 +485,8 @@ pub struct Report {
     pub spill_errors: Vec<SpillError>,
     /// What was wrong with the inputs.
     pub warnings: WarningLog,
+    /// What exceptions held back, of each exception of each rule that held back anything.
+    pub held: Vec<HeldBack>,
     /// Each rule that ran, and how many events satisfied it.
     pub hits_by_rule: Vec<(Arc<Rule>, u64)>,
     /// Counts and times.
@@ -466,6 +499,17 @@ pub struct Report {
     formats: Vec<Option<&'static dyn Format>>,
     decode: DecodeOptions,
     context: Arc<Context>,
+}
+
+/// How many hits of a rule an exception held back.
+#[derive(Clone, Debug)]
+pub struct HeldBack {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// The exception.
+    pub item: Arc<ExceptionItem>,
+    /// How many hits. Of a sequence those of each step count.
+    pub hits: u64,
 }
 
 /// Counts and times of a scan.
@@ -526,6 +570,7 @@ impl Report {
             alerts: Vec::new(),
             spill_errors: Vec::new(),
             warnings,
+            held: Vec::new(),
             hits_by_rule: Vec::new(),
             stats: Stats { files: files.len() as u64, bytes: driven.bytes, ..Stats::default() },
             interrupted: driven.interrupted,

@@ -177,6 +177,8 @@ struct Stream<'s> {
     /// How much was forgotten before this stream began.
     forgotten: u64,
     work: MatchWork<'s>,
+    /// Hits that an exception covers, if those are to be seen.
+    held: Vec<Hit>,
     made: Made,
     waiting: Waiting,
     correlator: Correlator<'s>,
@@ -222,6 +224,7 @@ impl<'s> Stream<'s> {
             forgotten: 0,
             decode,
             work: MatchWork::new(scan, decoders),
+            held: Vec::new(),
             made: Made::default(),
             waiting: Waiting::default(),
             correlator: Correlator::new(scan.engine()).with_room_in_pipes(room_in_pipes(options)),
@@ -360,6 +363,10 @@ impl<'s> Stream<'s> {
 
     /// One hit; true if it is too late to be joined.
     fn hit(&mut self, hit: Hit, found: &mut Vec<Detection>) -> bool {
+        if hit.held_by.is_some() {
+            self.held.push(hit);
+            return false;
+        }
         if self.scan.engine().is_immediate(hit.rule) {
             self.correlator.alone(&hit, found);
             return false;
@@ -436,14 +443,17 @@ impl<'s> Stream<'s> {
     }
 
     fn give(&mut self, found: Vec<Detection>, output: &mut dyn StreamOutput) -> ControlFlow<()> {
-        if found.is_empty() {
+        if found.is_empty() && self.held.is_empty() {
             return ControlFlow::Continue(());
         }
+        let held = std::mem::take(&mut self.held);
         self.saved.new = true;
         let made = std::mem::take(&mut self.made);
         let mut documents =
             Documents::of_stream(&self.file, &self.formats, &self.decode, self.context.context(), made);
-        let mut alerts = found.into_iter().filter_map(|found| Alert::new(self.scan.engine(), found));
+        let engine = self.scan.engine();
+        let held = held.iter().filter_map(|hit| Alert::held(engine, hit));
+        let mut alerts = held.chain(found.into_iter().filter_map(|found| Alert::new(engine, found)));
         let wanted = alerts.try_for_each(|alert| output.alert(&alert, &mut documents));
         self.made = documents.finish();
         wanted

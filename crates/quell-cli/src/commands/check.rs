@@ -56,7 +56,11 @@ impl Check {
         if let Some(code) = &self.explain {
             return explain(&console, code);
         }
-        let checked = self.check()?;
+        let mut checked = self.check()?;
+        let (exceptions, wrong) = self.rules.exceptions(&checked.set.exceptions);
+        checked.findings.extend(wrong);
+        checked.findings.extend(exceptions.compile(quell::schema()).findings);
+        checked.findings.sort_by(FileFinding::order);
         let tally = Tally::of(&checked.findings);
         until_closed(self.print(&console, &checked.findings))?;
         if !console.quiet && !matches!(self.output, Output::Json | Output::Sarif) {

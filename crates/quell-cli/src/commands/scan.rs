@@ -54,6 +54,9 @@ pub struct Scan {
     /// Show alerts of building-block rules too (ndjson always holds them, marked)
     #[arg(long, help_heading = "Output")]
     pub show_building_blocks: bool,
+    /// Show what exceptions hold back too, marked by what holds it; of sequences, the events that took no part
+    #[arg(long, help_heading = "Output")]
+    pub show_held: bool,
     #[command(flatten)]
     pub input: InputOptions,
     #[command(flatten)]
@@ -86,9 +89,12 @@ impl Scan {
         let console = general.console();
         let set = self.rules.load()?;
         let rules_exit = tell_unusable(&console, &set.findings);
-        let scan = quell::Scan::new(set.rules, &self.rules.compile_options(), self.options(general)?);
+        let (exceptions, wrong) = self.rules.exceptions(&set.exceptions);
+        let rules_exit = rules_exit.or(tell_unusable(&console, &wrong));
+        let options = ScanOptions { exceptions, ..self.options(general)? };
+        let scan = quell::Scan::new(set.rules, &self.rules.compile_options(), options);
         let rules_exit = rules_exit.or(tell_unusable(&console, scan.findings()));
-        let errors = Tally::of(set.findings.iter().chain(scan.findings())).errors;
+        let errors = Tally::of(set.findings.iter().chain(&wrong).chain(scan.findings())).errors;
         let kind = self.output.unwrap_or(if console.out_is_terminal() { Kind::Table } else { Kind::Ndjson });
         let (report, writer) = if self.live.is_live() {
             self.live(&console, kind, &scan)?
@@ -159,7 +165,8 @@ impl Scan {
     }
 
     fn options(&self, general: &General) -> Result<ScanOptions, Failure> {
-        Ok(ScanOptions { any_index: self.any_index, ..self.input.scan_options(general)? })
+        let show_held = self.show_held;
+        Ok(ScanOptions { any_index: self.any_index, show_held, ..self.input.scan_options(general)? })
     }
 
     fn wanted(&self) -> Wanted {
