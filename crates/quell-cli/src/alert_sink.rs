@@ -5,9 +5,9 @@ use crate::columns::{Cell, Column, Columns};
 use crate::console::{BLUE, DIM, ORANGE, RED, YELLOW};
 use crate::json_lines;
 use crate::plain_text::escape;
-use crate::units::{iso, second};
+use crate::units::{counted, iso, second};
 use anstyle::Style;
-use quell::{Alert, RuleSeverity, did_you_mean, near_names};
+use quell::{Alert, HeldBy, RuleSeverity, did_you_mean, near_names};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -140,9 +140,20 @@ impl Sink for Table {
             Cell::new(&row.what),
         ];
         self.0.row(out, cells)?;
-        if let Some(item) = &alert.held_by {
-            let by = format!("  held by {}", item.name);
-            self.0.row(out, vec![Cell::new(""), Cell::new(""), Cell::styled(&by, DIM)])?;
+        let notes = alert
+            .held_by
+            .iter()
+            .map(|by| format!("  held by {}", by.name()))
+            .chain(alert.maintenance.iter().map(|window| format!("  in maintenance: {}", window.title)))
+            .chain(
+                alert
+                    .suppression
+                    .iter()
+                    .filter(|found| found.count > 0)
+                    .map(|found| format!("  and {} suppressed", counted(found.count, "alert", "alerts"))),
+            );
+        for note in notes {
+            self.0.row(out, vec![Cell::new(""), Cell::new(""), Cell::styled(&note, DIM)])?;
         }
         joined_events(alert, document).try_for_each(|(time, event)| self.0.row(out, event_row(time, event)))
     }
@@ -187,7 +198,7 @@ impl Sink for Ndjson {
     }
 }
 
-const CSV_HEADER: [&str; 11] = [
+const CSV_HEADER: [&str; 13] = [
     "time",
     "severity",
     "risk_score",
@@ -199,6 +210,8 @@ const CSV_HEADER: [&str; 11] = [
     "command_line",
     "alert_id",
     "held_by",
+    "maintenance",
+    "suppressed",
 ];
 
 struct Csv {
@@ -221,7 +234,10 @@ impl Sink for Csv {
         let row = AlertRow::of(alert, document);
         let time = row.time.map(iso).unwrap_or_default();
         let risk_score = row.risk_score.to_string();
-        let held_by = alert.held_by.as_ref().map_or("", |item| item.name.as_str());
+        let held_by = alert.held_by.as_ref().map(HeldBy::name).unwrap_or_default();
+        let windows: Vec<&str> = alert.maintenance.iter().map(|window| &*window.title).collect();
+        let windows = windows.join(", ");
+        let suppressed = alert.suppression.as_ref().map(|found| found.count.to_string()).unwrap_or_default();
         let cells = [
             &time,
             row.severity.as_str(),
@@ -233,7 +249,9 @@ impl Sink for Csv {
             &row.process,
             &row.what,
             row.id,
-            held_by,
+            &held_by,
+            &windows,
+            &suppressed,
         ];
         write_record(out, cells)
     }

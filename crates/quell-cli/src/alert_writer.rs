@@ -90,7 +90,8 @@ impl<'c> AlertWriter<'c> {
             return self.outputs.iter_mut().try_for_each(|output| output.alert(alert, &document));
         }
         let fails = wanted.fail_on.is_some_and(|least| alert.rule.severity >= least);
-        self.failing |= !alert.building_block && fails;
+        // Nobody is called during maintenance.
+        self.failing |= !alert.building_block && fails && alert.maintenance.is_empty();
         if wanted.limit.is_some_and(|limit| shown.alerts >= limit) {
             shown.past_limit += 1;
             return Ok(());
@@ -103,6 +104,7 @@ impl<'c> AlertWriter<'c> {
             }
         }
         let document = self.document(alert, documents);
+        self.shown.in_maintenance += u64::from(!hidden && !alert.maintenance.is_empty());
         if !hidden {
             self.shown.add(alert, &document);
         }

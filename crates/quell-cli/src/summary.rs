@@ -31,6 +31,8 @@ pub struct Shown {
     pub past_limit: u64,
     /// Alerts below `--min-severity`.
     pub below_severity: u64,
+    /// Alerts that were shown and fall into maintenance windows.
+    pub in_maintenance: u64,
     /// Alerts whose record could not be read again; they are shown without its fields.
     pub unreadable: u64,
 }
@@ -107,6 +109,7 @@ pub struct Told<'a> {
 pub fn write(out: &mut dyn Write, shown: &Shown, report: &Report, told: &Told<'_>) -> io::Result<()> {
     write_alerts(out, shown, told)?;
     write_held(out, &report.held)?;
+    write_alert_notes(out, shown, &report.stats)?;
     write_work(out, &report.stats)?;
     write_notes(out, &report.stats)?;
     if let Some(counts) = &report.stream {
@@ -191,6 +194,22 @@ fn write_alerts(out: &mut dyn Write, shown: &Shown, told: &Told<'_>) -> io::Resu
     Ok(())
 }
 
+/// What became of alerts: suppressed ones, those of maintenance windows.
+fn write_alert_notes(out: &mut dyn Write, shown: &Shown, stats: &Stats) -> io::Result<()> {
+    if stats.suppressed > 0 {
+        let alerts = counted(stats.suppressed, "alert", "alerts");
+        writeln!(
+            out,
+            "{DIM}suppressed: {alerts}, counted by the first of each kind (--show-held lists them){DIM:#}"
+        )?;
+    }
+    if shown.in_maintenance > 0 {
+        let alerts = counted(shown.in_maintenance, "alert", "alerts");
+        writeln!(out, "{DIM}in maintenance windows: {alerts}; they leave the exit code alone{DIM:#}")?;
+    }
+    Ok(())
+}
+
 /// `held back: 12 hits by 2 exceptions`, and how many by each.
 fn write_held(out: &mut dyn Write, held: &[HeldBack]) -> io::Result<()> {
     if held.is_empty() {
@@ -260,6 +279,16 @@ pub fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
         ),
         (stats.tests_cut, ["test", "tests"], "of very long values ended early and may have missed a match"),
         (stats.results_lost, ["result", "results"], "left out by pipes that held very much already"),
+        (
+            stats.suppressions_let_go,
+            ["first alert was", "first alerts were"],
+            "let go early: others like it were not suppressed",
+        ),
+        (
+            stats.maintenance_unknown,
+            ["alert", "alerts"],
+            "come after more starts of a maintenance window than are counted out",
+        ),
     ];
     for (n, [one, many], what) in limits {
         if n > 0 {

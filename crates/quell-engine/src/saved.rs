@@ -130,7 +130,7 @@ impl<'e> Correlator<'e> {
 }
 
 impl Engine {
-    fn keys(&self) -> Vec<RuleKey> {
+    pub(crate) fn keys(&self) -> Vec<RuleKey> {
         let key = |rule: &CompiledRule| RuleKey { id: rule.rule.id.clone(), meaning: rule.meaning.clone() };
         self.rules.iter().map(key).collect()
     }

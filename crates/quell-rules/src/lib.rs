@@ -12,6 +12,7 @@ mod json;
 pub mod limits;
 mod lints;
 pub mod load;
+pub mod maintenance;
 mod node;
 mod object;
 pub mod report;
@@ -31,6 +32,7 @@ pub use filters::compile_filters;
 pub use finding::FileFinding;
 pub use format::{Attachment, AttachmentKind};
 pub use load::{RuleSet, RuleSpec};
+pub use maintenance::MaintenanceWindow;
 pub use rule::{
     FieldOverrides, Language, Origin, QueryText, Rule, RuleFormat, RuleKind, RuleSeverity, Technique, Threat,
 };

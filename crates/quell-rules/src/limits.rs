@@ -41,3 +41,6 @@ pub const MAX_VALUE_LIST_BYTES: usize = 64 << 20;
 
 /// The most address blocks that a value list may come to.
 pub const MAX_LIST_BLOCKS: usize = 2_000_000;
+
+/// The most maintenance windows of a file.
+pub const MAX_WINDOWS: usize = 1000;

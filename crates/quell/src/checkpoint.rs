@@ -32,6 +32,8 @@ pub struct Checkpoint {
     pub(crate) context: Vec<u8>,
     /// What correlation holds.
     pub(crate) correlator: Vec<u8>,
+    /// Which alerts others are suppressed by.
+    pub(crate) suppressed: Vec<u8>,
 }
 
 /// Why a state file cannot be used.

@@ -14,11 +14,13 @@
 //! assert!(report.alerts.is_empty());
 //! ```
 
+mod alert_stage;
 mod checkpoint;
 mod context;
 mod decode;
 mod documents;
 mod explain;
+mod maintenance;
 mod pipeline;
 mod query;
 mod scan;
@@ -40,7 +42,8 @@ pub use stream::{
 };
 
 pub use quell_engine::{
-    Alert, Key, Member, ResultLimit, ResultPosition, SpillError, Step as SequenceStep, Totals,
+    Alert, HeldBy, Key, Maintenance, Member, ResultLimit, ResultPosition, SpillError, Step as SequenceStep,
+    Suppression, Totals,
 };
 pub use quell_eql::{Dialect, format_source};
 pub use quell_event::{EcsSchema, RecordRef, RecordText};
@@ -50,8 +53,9 @@ pub use quell_ir::diagnostic::{did_you_mean, near_names};
 pub use quell_ir::logic::{Query, Sharding};
 pub use quell_ir::{Code, Diagnostic, FieldType, Schema, Severity, Span};
 pub use quell_rules::{
-    Checked, CompileOptions, EmbeddedSet, ExceptionItem, ExceptionSet, FileFinding, Language, Outcome, Rule,
-    RuleFormat, RuleKind, RuleSet, RuleSeverity, RuleSpec, Selection, check, compile_rule, report,
+    Checked, CompileOptions, EmbeddedSet, ExceptionItem, ExceptionSet, FileFinding, Language,
+    MaintenanceWindow, Outcome, Rule, RuleFormat, RuleKind, RuleSet, RuleSeverity, RuleSpec, Selection,
+    check, compile_rule, embedded::templates, report,
 };
 
 use std::path::{Path, PathBuf};

@@ -1,8 +1,10 @@
 //! A scan: rules over inputs, to alerts.
 
+use crate::alert_stage::AlertStage;
 use crate::context::read_context;
 use crate::documents::Documents;
 use crate::explain::Watch;
+use crate::maintenance::Windows;
 use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
 use crate::stream::StreamCounts;
 use jiff::tz::TimeZone;
@@ -16,7 +18,9 @@ use quell_ingest::{
     discover, format_named,
 };
 use quell_ir::date::date_of;
-use quell_rules::{CompileOptions, ExceptionItem, ExceptionSet, FileFinding, Outcome, Rule, compile_rule};
+use quell_rules::{
+    CompileOptions, ExceptionItem, ExceptionSet, FileFinding, MaintenanceWindow, Outcome, Rule, compile_rule,
+};
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -51,6 +55,8 @@ pub struct ScanOptions {
     pub exceptions: ExceptionSet,
     /// Whether what an exception covers is given out too, as alerts that say so ([`Alert::held_by`]).
     pub show_held: bool,
+    /// When nobody wants to be told of alerts: they are marked ([`Alert::maintenance`]).
+    pub maintenance: Vec<MaintenanceWindow>,
 }
 
 /// Takes alerts, with what makes their documents; it may say that it wants no more.
@@ -71,6 +77,7 @@ impl Default for ScanOptions {
             hit_memory: 512 << 20,
             exceptions: ExceptionSet::default(),
             show_held: false,
+            maintenance: Vec::new(),
         }
     }
 }
@@ -113,6 +120,7 @@ pub struct NotRun {
 pub struct Scan {
     engine: Engine,
     options: ScanOptions,
+    windows: Windows,
     not_run: Vec<NotRun>,
     findings: Vec<FileFinding>,
 }
@@ -148,7 +156,9 @@ impl Scan {
         findings.extend(not_applied.iter().map(|(exception, reason)| exception.item.not_applied(reason)));
         not_run
             .extend(refused.into_iter().map(|rule| NotRun { rule: rule.rule, reason: rule.reason.into() }));
-        Scan { engine, options, not_run, findings }
+        let (windows, wrong) = Windows::new(&options.maintenance, compile);
+        findings.extend(wrong);
+        Scan { engine, options, windows, not_run, findings }
     }
 
     /// How many rules run.
@@ -274,6 +284,10 @@ impl Scan {
         &self.engine
     }
 
+    pub(crate) fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
     pub(crate) fn options(&self) -> &ScanOptions {
         &self.options
     }
@@ -283,29 +297,48 @@ impl Scan {
     fn correlate(
         &self,
         runs: Vec<HitRuns<'_>>,
-        report: &Report,
+        report: &mut Report,
         sink: &mut AlertSink<'_>,
     ) -> (Vec<SpillError>, Limited) {
         let mut documents = report.documents();
         let mut wanted = ControlFlow::Continue(());
-        // Held hits and alerts go the same way, one from within the other's loop.
-        let give = RefCell::new(|alert: Option<Alert>| {
-            if wanted.is_continue()
-                && let Some(alert) = alert
-            {
-                wanted = sink(alert, &mut documents);
+        let mut give = |alert: Alert, documents: &mut Documents<'_>| {
+            if wanted.is_continue() {
+                wanted = sink(alert, documents);
+            }
+        };
+        // Held hits and detections go the same way, one from within the other's loop.
+        let stage = RefCell::new(AlertStage::new(&self.engine, &self.windows, &self.options, true));
+        let give = RefCell::new(|work: &mut dyn FnMut(&mut AlertStage<'_>, &mut dyn FnMut(Alert))| {
+            let mut alerts = Vec::new();
+            let mut stage = stage.borrow_mut();
+            work(&mut stage, &mut |alert| alerts.push(alert));
+            for alert in alerts {
+                let alert = stage.marked(alert, &mut documents);
+                give(alert, &mut documents);
             }
         });
         let mut hits = Merged::new(&self.engine, runs);
         let unheld = hits.by_ref().filter(|hit| {
             if hit.held_by.is_some() {
-                give.borrow_mut()(Alert::held(&self.engine, hit));
+                give.borrow_mut()(&mut |stage, out| stage.held(hit, out));
             }
             hit.held_by.is_none()
         });
         let limited = correlate_in_order(&self.engine, unheld, &mut |detection| {
-            give.borrow_mut()(Alert::new(&self.engine, detection));
+            let mut detection = Some(detection);
+            give.borrow_mut()(&mut |stage, out| {
+                if let Some(detection) = detection.take() {
+                    stage.push(detection, out);
+                }
+            });
         });
+        give.borrow_mut()(&mut |stage, out| stage.finish(out));
+        drop(give);
+        let counts = stage.into_inner().counts();
+        report.stats.suppressed = counts.suppression.suppressed;
+        report.stats.suppressions_let_go = counts.suppression.let_go;
+        report.stats.maintenance_unknown = counts.maintenance_unknown;
         (hits.take_errors(), limited)
     }
 
@@ -527,6 +560,12 @@ pub struct Stats {
     pub tests_cut: u64,
     /// Results that `sort`, `unique` and counts left out, because they held too much already (Endgame dialect).
     pub results_lost: u64,
+    /// Alerts that were suppressed: the first of their kind stands for them.
+    pub suppressed: u64,
+    /// First alerts that were let go before their time because there were too many.
+    pub suppressions_let_go: u64,
+    /// Alerts of which it is not known whether they fall into a maintenance window, because it starts too often.
+    pub maintenance_unknown: u64,
     /// Events that some sequence would take but for their having no time.
     pub events_without_time: u64,
     /// Events that took part in a sequence or sample with not all of their join keys, because those are too many.

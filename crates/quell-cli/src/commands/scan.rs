@@ -18,8 +18,9 @@ use crate::summary::{self, Shown, Told};
 use crate::write_targets;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
-use quell::{Report, RuleSeverity, ScanOptions, StreamError};
+use quell::{MaintenanceWindow, Report, RuleSeverity, ScanOptions, StreamError};
 use std::io::Write as _;
+use std::path::PathBuf;
 
 /// Run rules over logs and print alerts
 ///
@@ -57,6 +58,9 @@ pub struct Scan {
     /// Show what exceptions hold back too, marked by what holds it; of sequences, the events that took no part
     #[arg(long, help_heading = "Output")]
     pub show_held: bool,
+    /// Maintenance windows (TOML, or JSON of Kibana's API): their alerts are marked and leave the exit code alone; repeatable
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub maintenance_windows: Vec<PathBuf>,
     #[command(flatten)]
     pub input: InputOptions,
     #[command(flatten)]
@@ -89,9 +93,15 @@ impl Scan {
         let console = general.console();
         let set = self.rules.load()?;
         let rules_exit = tell_unusable(&console, &set.findings);
-        let (exceptions, wrong) = self.rules.exceptions(&set.exceptions);
+        let (exceptions, mut wrong) = self.rules.exceptions(&set.exceptions);
+        let mut maintenance = Vec::new();
+        for path in &self.maintenance_windows {
+            let (windows, found) = MaintenanceWindow::load(path);
+            maintenance.extend(windows);
+            wrong.extend(found);
+        }
         let rules_exit = rules_exit.or(tell_unusable(&console, &wrong));
-        let options = ScanOptions { exceptions, ..self.options(general)? };
+        let options = ScanOptions { exceptions, maintenance, ..self.options(general)? };
         let scan = quell::Scan::new(set.rules, &self.rules.compile_options(), options);
         let rules_exit = rules_exit.or(tell_unusable(&console, scan.findings()));
         let errors = Tally::of(set.findings.iter().chain(&wrong).chain(scan.findings())).errors;

@@ -105,6 +105,19 @@ Check the path. What Kibana exports is read (NDJSON), and TOML with `[[item]]`."
 "A file that `--value-list` names cannot be read, is too large, or is not UTF-8.
 
 A value list is a file with one value a line.";
+    WINDOW_MALFORMED = "E0318" Error "maintenance window cannot be used"
+"A maintenance window is not in its form, its file cannot be read, or its scope cannot be asked; it marks no alert. A window
+needs a title, a duration, and when it starts.
+
+    [[window]]
+    title = \"Patch night\"
+    start = \"2024-03-05T22:00:00\"
+    timezone = \"Europe/Berlin\"
+    rrule = \"FREQ=WEEKLY;BYDAY=TU\"
+    duration = \"4h\"
+    scope = 'host.name: \"inv-01\"'
+
+Correct what the message names. What Kibana's API gives is read too, as JSON.";
     DUPLICATE_RULE = "W0320" Warning "rule id given twice"
 "Two rules have the same id. An id is what alerts, exceptions and updates refer to, so it must be unique. The first rule,
 in the order of the paths given and of file names within a folder, is used; the other is left out. (Endpoint rules count
