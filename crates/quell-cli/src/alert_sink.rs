@@ -19,7 +19,7 @@ pub enum Kind {
     Table,
     /// One alert a line as Elastic Security stores it: the event's fields, and kibana.alert.*
     Ndjson,
-    /// time, severity, risk score, rule, rule id, host, user, process, command line, alert id
+    /// time, severity, risk score, rule, rule id, host, user, process, command line, alert id, held by, maintenance, suppressed
     Csv,
 }
 

@@ -125,7 +125,7 @@ impl RuleOptions {
         let (mut set, mut findings) = ExceptionSet::load(&self.exceptions);
         findings.extend(set.add(exported.iter().cloned()));
         for (name, path) in &self.value_list {
-            findings.extend(set.add_values(name, path).err());
+            findings.extend(set.add_values(name, path));
         }
         (set, findings)
     }

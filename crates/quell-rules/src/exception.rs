@@ -153,18 +153,16 @@ impl ExceptionSet {
         None
     }
 
-    /// Gives a value list to the exceptions that name it.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn add_values(&mut self, id: &str, path: &Path) -> Result<(), FileFinding> {
+    /// Gives a value list to the exceptions that name it, and says where the file cannot be read.
+    pub fn add_values(&mut self, id: &str, path: &Path) -> Option<FileFinding> {
         match ValueList::load(path) {
             Ok(list) => {
                 self.values.insert(id.to_owned(), Arc::new(list));
-                Ok(())
+                None
             }
             Err(reason) => {
-                Err(about(path, &Arc::from(""), Diagnostic::new(Code::VALUE_LIST_UNREADABLE, reason)))
+                let finding = Diagnostic::new(Code::VALUE_LIST_UNREADABLE, reason);
+                Some(about(path, &Arc::from(""), finding))
             }
         }
     }

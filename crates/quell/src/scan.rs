@@ -300,42 +300,23 @@ impl Scan {
         report: &mut Report,
         sink: &mut AlertSink<'_>,
     ) -> (Vec<SpillError>, Limited) {
-        let mut documents = report.documents();
-        let mut wanted = ControlFlow::Continue(());
-        let mut give = |alert: Alert, documents: &mut Documents<'_>| {
-            if wanted.is_continue() {
-                wanted = sink(alert, documents);
-            }
-        };
+        let stage = AlertStage::new(&self.engine, &self.windows, &self.options, true);
+        let documents = report.documents();
         // Held hits and detections go the same way, one from within the other's loop.
-        let stage = RefCell::new(AlertStage::new(&self.engine, &self.windows, &self.options, true));
-        let give = RefCell::new(|work: &mut dyn FnMut(&mut AlertStage<'_>, &mut dyn FnMut(Alert))| {
-            let mut alerts = Vec::new();
-            let mut stage = stage.borrow_mut();
-            work(&mut stage, &mut |alert| alerts.push(alert));
-            for alert in alerts {
-                let alert = stage.marked(alert, &mut documents);
-                give(alert, &mut documents);
-            }
-        });
+        let outlet = RefCell::new(Outlet { stage, documents, sink, wanted: ControlFlow::Continue(()) });
         let mut hits = Merged::new(&self.engine, runs);
         let unheld = hits.by_ref().filter(|hit| {
             if hit.held_by.is_some() {
-                give.borrow_mut()(&mut |stage, out| stage.held(hit, out));
+                outlet.borrow_mut().give(|stage, out| stage.held(hit, out));
             }
             hit.held_by.is_none()
         });
         let limited = correlate_in_order(&self.engine, unheld, &mut |detection| {
-            let mut detection = Some(detection);
-            give.borrow_mut()(&mut |stage, out| {
-                if let Some(detection) = detection.take() {
-                    stage.push(detection, out);
-                }
-            });
+            outlet.borrow_mut().give(|stage, out| stage.push(detection, out));
         });
-        give.borrow_mut()(&mut |stage, out| stage.finish(out));
-        drop(give);
-        let counts = stage.into_inner().counts();
+        let mut outlet = outlet.into_inner();
+        outlet.give(|stage, out| stage.finish(out));
+        let counts = outlet.stage.counts();
         report.stats.suppressed = counts.suppression.suppressed;
         report.stats.suppressions_let_go = counts.suppression.let_go;
         report.stats.maintenance_unknown = counts.maintenance_unknown;
@@ -356,6 +337,31 @@ impl Scan {
             hits += work.hits.hits.drain(..).len() as u64;
         }
         hits
+    }
+}
+
+/// The way of alerts to the sink.
+struct Outlet<'o, 's, 'k> {
+    stage: AlertStage<'s>,
+    documents: Documents<'o>,
+    sink: &'o mut AlertSink<'k>,
+    wanted: ControlFlow<()>,
+}
+
+impl<'s> Outlet<'_, 's, '_> {
+    /// Gives the sink what some work of the last stage gives.
+    fn give(&mut self, work: impl FnOnce(&mut AlertStage<'s>, &mut dyn FnMut(Alert))) {
+        if self.wanted.is_break() {
+            return;
+        }
+        let mut alerts = Vec::new();
+        work(&mut self.stage, &mut |alert| alerts.push(alert));
+        for alert in alerts {
+            let alert = self.stage.marked(alert, &mut self.documents);
+            if self.wanted.is_continue() {
+                self.wanted = (self.sink)(alert, &mut self.documents);
+            }
+        }
     }
 }
 

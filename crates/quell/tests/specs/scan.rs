@@ -58,7 +58,8 @@ fn beside(beside: &Beside, folder: &Path) -> (ExceptionSet, Vec<MaintenanceWindo
         exceptions = set;
     }
     for (name, values) in &beside.lists {
-        exceptions.add_values(name, &file("values.txt", values)).unwrap();
+        let wrong = exceptions.add_values(name, &file("values.txt", values));
+        assert!(wrong.is_none(), "{wrong:?}");
     }
     let windows = beside.windows.as_ref().map(|text| {
         let (windows, wrong) = MaintenanceWindow::load(&file("windows.toml", text));
