@@ -34,7 +34,7 @@ pub use explain::{
     ReasonKind, SeenEvent, Told, ToldSink,
 };
 pub use pipeline::{NoProgress, Progress, Seen};
-pub use query::{QueryError, QueryOptions, query};
+pub use query::{QueryError, QueryOptions, format_query, query};
 pub use scan::{AlertSink, HeldBack, NotRun, Report, Scan, ScanOptions, Stats};
 pub use stream::{
     StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_reader,
@@ -45,7 +45,7 @@ pub use quell_engine::{
     Alert, HeldBy, Key, Maintenance, Member, ResultLimit, ResultPosition, SpillError, Step as SequenceStep,
     Suppression, Totals,
 };
-pub use quell_eql::{Dialect, format_source};
+pub use quell_eql::Dialect;
 pub use quell_event::{EcsSchema, RecordRef, RecordText};
 pub use quell_ingest::{FollowPosition, InputWarning, LiveInput, Loss, WarningLog};
 pub use quell_ir::Value as Constant;

@@ -32,9 +32,10 @@ pub fn scan_of(case: &Case, text: &str) -> Result<Scan, QueryError> {
         size: options.size,
         result_position: options.result_position,
         dialect: options.dialect,
+        language: options.language,
     };
     let Some(fields) = &case.beside.rule else { return query(text, &compile, &query_options) };
-    let mut rule = Rule::of_query(text);
+    let mut rule = Rule::of_query_in(options.language, text);
     rule.fields.extend(fields.clone());
     let compile = CompileOptions { dialect: Some(options.dialect), ..compile };
     let scan = Scan::new(vec![rule], &compile, ScanOptions { any_index: true, ..query_options.scan });
