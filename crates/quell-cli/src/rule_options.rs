@@ -7,10 +7,9 @@ use crate::findings::{refused_option, tell_unusable};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
 use quell::{
-    CompileOptions, Diagnostic, Dialect, ExceptionItem, ExceptionSet, FileFinding, Language, Rule, RuleSet,
-    RuleSpec, Selection,
+    CompileOptions, Diagnostic, Dialect, ExceptionItem, Language, Rule, RuleSet, RuleSpec, Selection,
 };
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The set that is read where no other is named.
@@ -35,12 +34,6 @@ pub struct RuleOptions {
     /// All but the rule of this id or name; repeatable
     #[arg(long, value_name = "ID|NAME")]
     pub exclude: Vec<String>,
-    /// Exceptions: a file that Kibana exports or TOML, or a folder of them; repeatable
-    #[arg(long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
-    pub exceptions: Vec<PathBuf>,
-    /// A value list that exceptions name, one value a line; repeatable
-    #[arg(long, value_name = "NAME=FILE", value_parser = parse_value_list, value_hint = ValueHint::FilePath)]
-    pub value_list: Vec<(String, PathBuf)>,
     /// The query language's dialect [default: that of the rule's format]
     #[arg(long, value_name = "DIALECT", value_parser = dialect_parser())]
     pub dialect: Option<Dialect>,
@@ -99,12 +92,16 @@ impl RuleOptions {
         Ok(set)
     }
 
-    /// The one rule that `word` names, by its id, its name, or the file that holds it and no other; and the exit code that the
+    /// The one rule that `word` names, by its id, its name, or the file that holds it and no other; the exceptions of its file, and the exit code that the
     /// files mean which were read for it: what is wrong with them is told.
     ///
     /// # Errors
     /// It names none or several.
-    pub fn load_one(&self, console: &Console, word: &str) -> Result<(Rule, Exit), Failure> {
+    pub fn load_one(
+        &self,
+        console: &Console,
+        word: &str,
+    ) -> Result<(Rule, Vec<Arc<ExceptionItem>>, Exit), Failure> {
         let is_file = Path::new(word).is_file();
         let set = match is_file {
             true => RuleOptions { rules: vec![word.to_owned()], ..self.clone() }.load()?,
@@ -115,7 +112,7 @@ impl RuleOptions {
         if rules.len() == 1
             && let Some(rule) = rules.pop()
         {
-            return Ok((rule, exit));
+            return Ok((rule, set.exceptions, exit));
         }
         if rules.is_empty() && exit == Exit::Unusable {
             return Err(Failure::unusable(format!("`{word}` holds no rule that can be used")));
@@ -128,18 +125,6 @@ impl RuleOptions {
         } else {
             failure.help(format!("name one of them{with}: {}", names.join(", ")))
         })
-    }
-
-    /// The exceptions of `--exceptions` and those that rule files hold (`exported`), with their value lists; and what is wrong
-    /// with them.
-    #[must_use]
-    pub fn exceptions(&self, exported: &[Arc<ExceptionItem>]) -> (ExceptionSet, Vec<FileFinding>) {
-        let (mut set, mut findings) = ExceptionSet::load(&self.exceptions);
-        findings.extend(set.add(exported.iter().cloned()));
-        for (name, path) in &self.value_list {
-            findings.extend(set.add_values(name, path));
-        }
-        (set, findings)
     }
 
     /// What `--rule`, `--tag`, `--technique` and `--exclude` select.
@@ -162,13 +147,6 @@ impl RuleOptions {
             dialect: self.dialect,
             ..CompileOptions::new(quell::schema())
         }
-    }
-}
-
-fn parse_value_list(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
-        _ => Err(String::from("expected NAME=FILE, such as scanners=scanners.txt")),
     }
 }
 

@@ -437,9 +437,11 @@ impl Reader<'_> {
                 Ok(None) => return,
                 Err((message, span)) => {
                     self.findings.push(Diagnostic::new(Code::MALFORMED_JSON, message).at(span));
-                    let behind = self.text.get(span.end as usize..).and_then(|rest| rest.find("\n{"));
-                    match behind {
-                        Some(line) => at = span.end as usize + line + 1,
+                    // A line that is cut off costs no line behind it.
+                    let rest = self.text.get(at..).unwrap_or_default();
+                    let start = at + (rest.len() - rest.trim_start().len());
+                    match self.text.get(start..).and_then(|rest| rest.find("\n{")) {
+                        Some(line) => at = start + line + 1,
                         None => return,
                     }
                 }

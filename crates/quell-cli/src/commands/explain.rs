@@ -4,6 +4,7 @@ use crate::alert_row::event_cells;
 use crate::arguments::General;
 use crate::columns::{Cell, Column, Columns};
 use crate::console::{BOLD, Console, DIM, YELLOW};
+use crate::exception_options::ExceptionOptions;
 use crate::exit::Exit;
 use crate::failure::{Failure, until_closed};
 use crate::findings::tell_unusable;
@@ -60,6 +61,8 @@ pub struct Explain {
     pub any_index: bool,
     #[command(flatten)]
     pub rules: RuleOptions,
+    #[command(flatten)]
+    pub exceptions: ExceptionOptions,
 }
 
 /// How an explanation is printed.
@@ -81,8 +84,11 @@ fn parse_key(text: &str) -> Result<(String, String), String> {
 impl Explain {
     pub fn run(&self, general: &General) -> Result<Exit, Failure> {
         let console = general.console();
-        let (rule, exit) = self.rules.load_one(&console, &self.name)?;
-        let options = ScanOptions { any_index: self.any_index, ..self.input.scan_options(general)? };
+        let (rule, exported, exit) = self.rules.load_one(&console, &self.name)?;
+        let (exceptions, wrong) = self.exceptions.load(&exported);
+        let exit = exit.or(tell_unusable(&console, &wrong));
+        let options =
+            ScanOptions { exceptions, any_index: self.any_index, ..self.input.scan_options(general)? };
         let explain = match quell::Explain::new(rule, &self.rules.compile_options(), options) {
             Ok(explain) => explain,
             Err(NotExplained::NotRun(not_run)) => return Err(Failure::unusable(not_run.reason)),
@@ -311,7 +317,7 @@ impl Telling<'_> {
             writeln!(out, "{of}: {}", in_words(verdict.holds))?;
             write_reasons(out, shown.width, &verdict.reason)?;
             for why in &verdict.kept_out {
-                writeln!(out, "  {YELLOW}{}{YELLOW:#}", kept_out(*why))?;
+                writeln!(out, "  {YELLOW}{}{YELLOW:#}", escape(&kept_out(why)))?;
             }
         }
         Ok(())
@@ -619,7 +625,7 @@ fn event_object(event: &SeenEvent) -> Value {
     let verdict = |verdict: &PartVerdict| {
         json!({
             "holds": verdict.holds,
-            "kept_out": verdict.kept_out.iter().map(|why| kept_out(*why)).collect::<Vec<_>>(),
+            "kept_out": verdict.kept_out.iter().map(kept_out).collect::<Vec<_>>(),
             "keys": verdict.keys.iter().map(|key| key.iter().map(constant).collect()).collect::<Vec<Vec<Value>>>(),
             "condition": reason_object(&verdict.reason),
         })

@@ -157,7 +157,7 @@ impl List {
 
 impl Show {
     fn run(&self, console: &Console) -> Result<Exit, Failure> {
-        let (rule, exit) = self.rules.load_one(console, &self.name)?;
+        let (rule, _, exit) = self.rules.load_one(console, &self.name)?;
         let (rule, outcome) = (&rule, compile_rule(&rule, &self.rules.compile_options()));
         until_closed(match self.output {
             ShowOutput::Text => show(&mut console.out(), rule, &outcome),

@@ -4,6 +4,7 @@ use crate::alert_sink::{Kind, WriteTo, parse_write};
 use crate::alert_writer::{AlertWriter, OpenedFile, Wanted};
 use crate::arguments::General;
 use crate::console::Console;
+use crate::exception_options::ExceptionOptions;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::{Tally, tell_unusable};
@@ -70,6 +71,8 @@ pub struct Scan {
     pub any_index: bool,
     #[command(flatten)]
     pub rules: RuleOptions,
+    #[command(flatten)]
+    pub exceptions: ExceptionOptions,
 }
 
 /// From which severity on an alert is a failure.
@@ -93,7 +96,7 @@ impl Scan {
         let console = general.console();
         let set = self.rules.load()?;
         let rules_exit = tell_unusable(&console, &set.findings);
-        let (exceptions, mut wrong) = self.rules.exceptions(&set.exceptions);
+        let (exceptions, mut wrong) = self.exceptions.load(&set.exceptions);
         let mut maintenance = Vec::new();
         for path in &self.maintenance_windows {
             let (windows, found) = MaintenanceWindow::load(path);
