@@ -361,3 +361,43 @@ fn ctrl_c_ends_a_scan_with_what_it_found() {
     assert!(stderr.contains("interrupted"), "{stderr}");
     assert!(feeder.join().unwrap() > 1000);
 }
+
+#[test]
+fn exceptions_hold_back_and_maintenance_windows_leave_the_exit_code_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let all = hosts(&[]);
+    let item = format!(
+        "[[item]]\nname = \"known\"\nrules = [\"*\"]\nentries = [{{ field = \"host.name\", operator = \"included\", type = \"match\", value = {:?} }}]\n",
+        all[0]
+    );
+    std::fs::write(path("e.toml"), item).unwrap();
+    let left: Vec<String> = all.iter().filter(|host| **host != all[0]).cloned().collect();
+    assert!(left.len() < all.len());
+    assert_eq!(hosts(&["--exceptions", &path("e.toml")]), left);
+    let args = ["scan", "logs", "--rules", "rules", "--rule", "Scanner*Arguments", "--output", "ndjson"];
+    let with = |more: &[&str]| quell(args.iter().chain(more));
+    let shown = with(&["--exceptions", &path("e.toml"), "--show-held"]);
+    let names: Vec<Value> = lines(&shown.stdout)
+        .iter()
+        .map(|alert| alert["kibana"]["alert"]["held_by"]["name"].clone())
+        .collect();
+    assert_eq!(names.iter().filter(|name| *name == "known").count(), all.len() - left.len());
+    assert!(shown.stderr.contains("held back: "), "{}", shown.stderr);
+
+    let window = "[[window]]\ntitle = \"night\"\nstart = \"2024-03-01T00:00:00\"\nduration = \"24h\"\nrrule = \"FREQ=DAILY\"\n";
+    std::fs::write(path("w.toml"), window).unwrap();
+    let marked = with(&["--maintenance-windows", &path("w.toml")]);
+    assert_eq!((with(&[]).code, marked.code), (1, 0), "{}", marked.stderr);
+    let alerts = lines(&marked.stdout);
+    assert_eq!(alerts.len(), all.len());
+    assert!(alerts.iter().all(|alert| alert["kibana"]["alert"]["maintenance_window_names"][0] == "night"));
+    let scoped = format!("{window}scope = 'host.name: {:?}'\n", all[0]);
+    std::fs::write(path("w.toml"), scoped).unwrap();
+    assert_eq!(with(&["--maintenance-windows", &path("w.toml")]).code, 1);
+
+    std::fs::write(path("e.toml"), "[[item]]\nname = 3\n").unwrap();
+    assert_eq!(with(&["--exceptions", &path("e.toml")]).code, 2);
+    assert_eq!(with(&["--exceptions", &path("none.toml")]).code, 2);
+    assert_eq!(with(&["--value-list", "x"]).code, 3);
+}

@@ -4,6 +4,7 @@
 
 mod support;
 
+use proptest::prelude::*;
 use quell_event::EcsSchema;
 use quell_rules::{
     CompileOptions, ExceptionSet, FileFinding, MaintenanceWindow, Outcome, Rule, compile_rule,
@@ -204,3 +205,57 @@ fn a_window_that_is_wrong_is_reported_and_one_that_starts_often_ends() {
     assert!(found.iter().all(|window| window.starts(u16::MAX).0.is_empty()));
     assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
 }
+
+proptest! {
+    #[test]
+    fn no_text_makes_a_reader_fail(parts in proptest::collection::vec(proptest::sample::select(PARTS), 0..40)) {
+        let text = parts.concat();
+        for name in ["e.toml", "e.ndjson"] {
+            let (_folder, path) = file(name, &text);
+            let (set, findings) = ExceptionSet::load(std::slice::from_ref(&path));
+            // Whatever it is, it is read or it is said why not.
+            prop_assert!(set.items().len() + findings.len() > 0);
+            let _ = set.compile(&EcsSchema::new());
+            let (windows, findings) = MaintenanceWindow::load(&path);
+            prop_assert!(windows.len() + findings.len() > 0);
+        }
+    }
+}
+
+const PARTS: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    "[[item]]",
+    "[[window]]",
+    "\n",
+    ",",
+    "=",
+    ":",
+    "\"entries\"",
+    "entries",
+    "\"field\"",
+    "field",
+    "\"type\"",
+    "\"match\"",
+    "\"nested\"",
+    "\"operator\"",
+    "\"included\"",
+    "\"name\"",
+    "name",
+    "title",
+    "duration",
+    "\"2h\"",
+    "start",
+    "\"2024-01-01T00:00:00\"",
+    "rrule",
+    "\"FREQ=DAILY\"",
+    "\"é\"",
+    "1",
+    "null",
+    "\u{feff}",
+    "\"",
+    "'",
+    " ",
+];

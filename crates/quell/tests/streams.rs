@@ -527,3 +527,25 @@ fn what_is_held_stays_within_its_bounds_and_what_falls_out_is_counted() {
         assert_eq!(counts.late, 0, "{query}: {counts:?}");
     }
 }
+
+#[test]
+fn what_is_suppressed_is_remembered_over_a_stop() {
+    let make = || {
+        let mut rule = Rule::of_query("any where process.name == \"a\"");
+        let suppression =
+            serde_json::json!({"group_by": ["user.name"], "duration": {"value": 7, "unit": "s"}});
+        rule.fields.insert("alert_suppression".into(), suppression);
+        let options = ScanOptions { threads: 1, any_index: true, ..ScanOptions::default() };
+        Scan::new(vec![rule], &CompileOptions::new(schema()), options)
+    };
+    let lines: Vec<String> = (0..60).map(|second| event(second, "a", usize::from(second % 3 == 0))).collect();
+    let expected = of_file(&make(), &lines);
+    // From 0, 9, 18 … and from 1, 10, 19 …: each first one covers the seven seconds behind it.
+    assert_eq!(expected.len(), 7 + 7);
+    for round in 0..20 {
+        let mut dice = Dice::new(9000 + round);
+        let stops = stops(lines.len(), &mut dice);
+        let found = of_stream(&make, &lines, &stops, &mut dice);
+        assert_eq!(sorted(found), sorted(expected.clone()), "round {round}, stops {stops:?}");
+    }
+}
