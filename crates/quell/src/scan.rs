@@ -518,7 +518,8 @@ impl Work for BatchWork<'_> {
 
 /// What a scan found.
 pub struct Report {
-    /// The alerts in order of time, building blocks among them; those that only the end of the input decided come last.
+    /// The alerts in order of time, building blocks among them; those that only the end of the input decided come last, and
+    /// those of rules that suppress when their time has passed.
     pub alerts: Vec<Alert>,
     /// What went wrong with hits that were moved to disk.
     pub spill_errors: Vec<SpillError>,
