@@ -6,6 +6,7 @@
 use crate::compile::Engine;
 use crate::correlate::{Detection, Member};
 use crate::hit::hex;
+use crate::particulars::Particulars;
 use crate::pipes::Totals;
 use quell_ir::Value as Constant;
 use quell_rules::{Rule, RuleKind, RuleSeverity, Threat};
@@ -28,6 +29,8 @@ pub struct Alert {
     pub members: Vec<Option<Member>>,
     /// What `count` and `unique_count` say of it (Endgame dialect).
     pub totals: Option<Totals>,
+    /// What a rule says that counts or remembers.
+    pub particulars: Option<Box<Particulars>>,
     /// Whether it is recorded but not shown.
     pub building_block: bool,
 }
@@ -43,15 +46,21 @@ impl Alert {
             keys: detection.keys,
             members: detection.members,
             totals: detection.totals,
+            particulars: detection.particulars,
             building_block: rule.building_block,
             rule,
         })
     }
 
-    /// Whether it is of a sequence or sample: those alone have keys or more than one step.
+    /// Whether it is of several events that belong together, as those of sequences, samples and thresholds are, if only one of
+    /// them is there.
     #[must_use]
     pub fn is_joined(&self) -> bool {
-        self.members.len() > 1 || !self.keys.is_empty()
+        match self.particulars.as_deref() {
+            Some(Particulars::Threshold(_)) => true,
+            Some(Particulars::NewTerms(_)) => false,
+            None => self.members.len() > 1 || !self.keys.is_empty(),
+        }
     }
 }
 
@@ -120,6 +129,9 @@ pub fn alert_document(alert: &Alert, mut sources: Vec<Option<Map<String, Value>>
     content.insert("rule".into(), rule_object(&alert.rule));
     if let Some(totals) = &alert.totals {
         content.insert("totals".into(), totals.to_json().into());
+    }
+    if let Some(particulars) = &alert.particulars {
+        content.extend(particulars.to_json());
     }
     take_out(&mut document, "kibana.alert");
     let kibana = document.entry("kibana").or_insert_with(|| Value::Object(Map::new()));

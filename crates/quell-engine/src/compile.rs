@@ -6,6 +6,7 @@ use crate::index_patterns::{IndexPatterns, PatternListId};
 use crate::join_key::KeyField;
 use crate::lineage::{Fact, Lineage, ProcessSlots};
 use crate::matcher::Matcher;
+use crate::new_terms::NewTermsPlan;
 use crate::object::{ObjectPlans, ObjectPlansBuilder, each_read, wants_objects};
 use crate::pipes::PipePlan;
 use crate::program::Program;
@@ -13,9 +14,11 @@ use crate::residual::{CaptureField, Captured, Residual, each_lineage, keep, poss
 use crate::saved;
 use crate::sequence::SequencePlan;
 use crate::text_index::{TextIndex, TextIndexBuilder};
+use crate::threshold::{Distinct, ThresholdPlan};
 use crate::truth::PredicateId;
 use crate::witness;
-use quell_event::{FieldSet, Slot};
+use quell_event::{Event, FieldSet, Slot};
+use quell_ir::date::date_of;
 use quell_ir::eval::Outcome;
 use quell_ir::expr::CompareOp;
 use quell_ir::function::compare::is_plain_text;
@@ -27,6 +30,7 @@ use quell_rules::Rule;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A rule and its query, lowered.
 #[derive(Clone, Debug)]
@@ -43,12 +47,15 @@ pub struct EngineOptions {
     /// Whether rules look at every event, whatever their index patterns say.
     pub any_index: bool,
     /// The field that holds an event's time, for rules that name none; `@timestamp` by default. A rule's
-    /// `timestamp_override` chooses the events of a run in Elastic and takes no part here.
+    /// `timestamp_override` chooses the events of a run in Elastic: it is the time of rules that count or remember, and takes no
+    /// part in others.
     pub timestamp_field: Option<String>,
     /// The field that orders events of equal time, for rules that name none; none by default.
     pub tiebreaker_field: Option<String>,
     /// How many results of each rule are kept; all by default.
     pub limit: Option<ResultLimit>,
+    /// Whether new terms rules speak before they have seen a whole history window.
+    pub no_warm_up: bool,
 }
 
 /// How many results of a query are kept. It stands directly in front of the first `head` or `tail` and takes its
@@ -120,10 +127,18 @@ pub(crate) struct CompiledRule {
 /// What every hit of a rule is made of.
 #[derive(Debug)]
 pub(crate) struct Reads {
-    pub(crate) time: Slot,
+    /// Of several the first that has a date.
+    pub(crate) time: Vec<Slot>,
     pub(crate) tiebreaker: Option<Slot>,
     /// What stages after matching read.
     pub(crate) captures: Vec<Slot>,
+}
+
+impl Reads {
+    /// The event's time, in nanoseconds since 1970.
+    pub(crate) fn time_of(&self, event: &mut Event<'_>) -> Option<i64> {
+        self.time.iter().find_map(|slot| date_of(event.values(*slot).first()))
+    }
 }
 
 /// What becomes of a rule's hits.
@@ -137,12 +152,16 @@ pub(crate) enum Join {
     Sample(usize),
     /// The same by `join`; so many steps, `until` not among them.
     Unordered(usize),
+    /// They are counted.
+    Threshold(ThresholdPlan),
+    /// Their keys are remembered.
+    NewTerms(NewTermsPlan),
 }
 
 impl Join {
     /// Whether an event without a time takes no part.
     pub(crate) fn needs_time(&self) -> bool {
-        matches!(self, Join::Sequence(_))
+        matches!(self, Join::Sequence(_) | Join::Threshold(_) | Join::NewTerms(_))
     }
 }
 
@@ -380,6 +399,9 @@ impl Engine {
 
 /// What a query needs that the engine does not have yet.
 fn missing_part_of(query: &Query) -> Option<&'static str> {
+    if let Logic::ThreatMatch(_) = query.logic {
+        return Some("no indicators are given");
+    }
     query.filters().into_iter().find_map(|(filter, _)| missing_part(&filter.condition, false))
 }
 
@@ -472,6 +494,7 @@ impl<'o> Compiler<'o> {
     fn add(&mut self, rule: Arc<Rule>, query: Query) {
         let sharding = sharding(&query);
         let meaning = saved::meaning(&query, &suppressed_by(&rule).collect::<Vec<_>>());
+        let mut counted = Vec::new();
         let (mut join, steps) = match query.logic {
             Logic::Event(filter) => (Join::Event, vec![(filter, None)]),
             Logic::Sequence(sequence) => {
@@ -488,6 +511,18 @@ impl<'o> Compiler<'o> {
                 let steps = steps.into_iter().chain(until);
                 (join, steps.map(|step| (step.filter, Some(step.by))).collect())
             }
+            Logic::Threshold(threshold) => {
+                let plan = threshold_plan(&threshold);
+                counted = threshold.cardinality;
+                (Join::Threshold(plan), vec![(threshold.filter, Some(threshold.by))])
+            }
+            Logic::NewTerms(terms) => {
+                let plan =
+                    NewTermsPlan { history: nanoseconds(terms.history), no_warm_up: self.options.no_warm_up };
+                (Join::NewTerms(plan), vec![(terms.filter, Some(terms.terms))])
+            }
+            // Such a rule is not added without indicators.
+            Logic::ThreatMatch(threat) => (Join::Event, vec![(threat.filter, None)]),
         };
         let index = match &rule.index {
             Some(patterns) if !self.options.any_index => Some(self.index.intern(patterns, &mut self.fields)),
@@ -495,6 +530,11 @@ impl<'o> Compiler<'o> {
         };
         let first_step = self.steps.len();
         let mut aliased = self.aliased(steps.iter().map(|(filter, _)| filter));
+        if let (Join::Threshold(plan), Some(kept)) = (&mut join, aliased.first_mut()) {
+            for (distinct, of) in plan.distinct.iter_mut().zip(&counted) {
+                distinct.place = keep(kept, &of.field.path, self.slot(&of.field, false), false);
+            }
+        }
         let pipes = PipePlan::new(query.pipes, &mut aliased, self);
         // A set of 2^32 rules would not fit in memory.
         let of_rule = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
@@ -514,11 +554,27 @@ impl<'o> Compiler<'o> {
         let overrides = &rule.overrides;
         let tiebreaker = overrides.tiebreaker.as_deref().or(self.options.tiebreaker_field.as_deref());
         let reads = Reads {
-            time: self.time(overrides.timestamp_field.as_deref()),
+            time: self.times(&rule, &join),
             tiebreaker: tiebreaker.map(|field| self.fields.intern(field)),
             captures: suppressed_by(&rule).map(|field| self.fields.intern(field)).collect(),
         };
         self.rules.push(CompiledRule { rule, pipes, join, sharding, meaning, reads, first_step });
+    }
+
+    /// The fields of the time of a rule's events.
+    fn times(&mut self, rule: &Rule, join: &Join) -> Vec<Slot> {
+        let overrides = &rule.overrides;
+        let usual = self.time(overrides.timestamp_field.as_deref());
+        match (join, &overrides.timestamp_override) {
+            (Join::Threshold(_) | Join::NewTerms(_), Some(field)) => {
+                let mut times = vec![self.fields.intern(field)];
+                if !overrides.no_timestamp_fallback {
+                    times.push(usual);
+                }
+                times
+            }
+            _ => vec![usual],
+        }
     }
 
     /// The field of an event's time, for a rule that names one or for all.
@@ -720,7 +776,7 @@ impl<'o> Compiler<'o> {
     fn finish(mut self) -> Engine {
         let first_fact = self.steps.len();
         self.add_facts();
-        let fact_reads = Reads { time: self.time(None), tiebreaker: None, captures: Vec::new() };
+        let fact_reads = Reads { time: vec![self.time(None)], tiebreaker: None, captures: Vec::new() };
         let text = self.text.into_iter().map(|(slot, builder)| TextField { slot, index: builder.build() });
         let mut by_id: Vec<(&str, usize)> =
             self.rules.iter().enumerate().map(|(number, rule)| (rule.rule.id.as_str(), number)).collect();
@@ -756,6 +812,25 @@ impl<'o> Compiler<'o> {
 fn suppressed_by(rule: &Rule) -> impl Iterator<Item = &str> {
     let fields = rule.fields.get("alert_suppression").and_then(|suppression| suppression.get("group_by"));
     fields.and_then(|fields| fields.as_array()).into_iter().flatten().filter_map(|field| field.as_str())
+}
+
+fn threshold_plan(threshold: &logic::Threshold) -> ThresholdPlan {
+    let distinct = threshold.cardinality.iter().map(|of| Distinct {
+        field: Arc::clone(&of.field.path),
+        kind: of.field.kind,
+        place: 0,
+        value: of.value,
+    });
+    ThresholdPlan {
+        by: threshold.by.iter().map(|key| Arc::clone(&key.field.path)).collect(),
+        value: threshold.value,
+        distinct: distinct.collect(),
+        window: nanoseconds(threshold.window),
+    }
+}
+
+fn nanoseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// How the correlation of a query's hits can be split. What asks for lineage needs the facts of every process.

@@ -16,7 +16,6 @@ use crate::text_index::TextScratch;
 use crate::truth::{Marks, PredicateId, Truth};
 use bumpalo::Bump;
 use quell_event::{Event, EventState, RecordRef, RecordText};
-use quell_ir::date::date_of;
 use quell_ir::eval;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -139,7 +138,7 @@ fn hit(
     if rule.is_none() && !has_process() {
         return None; // a fact of no process
     }
-    if rule.is_none_or(|rule| rule.join.needs_time()) && date_of(event.values(reads.time).first()).is_none() {
+    if rule.is_none_or(|rule| rule.join.needs_time()) && reads.time_of(event).is_none() {
         stats.without_time += 1;
         return None;
     }

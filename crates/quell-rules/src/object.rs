@@ -1,7 +1,7 @@
 //! From a rule object, as Elastic's TOML and Kibana's API have it alike, to a [`Rule`].
 
 use crate::finding::Findings;
-use crate::node::Node;
+use crate::node::{Content, Node};
 use crate::rule::{
     FieldOverrides, Language, Origin, QueryText, Rule, RuleFormat, RuleKind, RuleSeverity, Technique, Threat,
 };
@@ -97,6 +97,9 @@ pub(crate) fn read(
         building_block: object.get("building_block_type").is_some(),
         overrides: FieldOverrides {
             timestamp_override: text(object, "timestamp_override"),
+            no_timestamp_fallback: object
+                .get("timestamp_override_fallback_disabled")
+                .is_some_and(|node| matches!(node.content, Content::Boolean(true))),
             timestamp_field: text(object, "timestamp_field"),
             event_category: text(object, "event_category_override"),
             tiebreaker: text(object, "tiebreaker_field"),

@@ -58,6 +58,8 @@ pub struct Rule {
 pub struct FieldOverrides {
     /// The time that windows are measured by, before `@timestamp`.
     pub timestamp_override: Option<String>,
+    /// Whether an event without that field has no time (`timestamp_override_fallback_disabled`).
+    pub no_timestamp_fallback: bool,
     /// Instead of `@timestamp`.
     pub timestamp_field: Option<String>,
     /// Instead of `event.category`.
