@@ -413,7 +413,6 @@ fn missing_part(condition: &Condition, in_lineage: bool) -> Option<&'static str>
             Predicate::Lineage { filter, .. } => missing_part(&filter.condition, true),
             Predicate::AnyField { .. } => Some("tests on any field do not run yet"),
             Predicate::FieldNames { .. } => Some("tests on patterns of field names do not run yet"),
-            Predicate::Text { .. } => Some("terms of analysed text do not run yet"),
             Predicate::Object { condition, .. } => missing_part(condition, in_lineage),
             _ => None,
         };
@@ -725,6 +724,7 @@ impl<'o> Compiler<'o> {
             | Predicate::Boolean { field, .. }
             | Predicate::Dynamic { field, .. } => How::Elements(self.slot(field, false)),
             Predicate::Text { .. }
+            | Predicate::TextTerm { .. }
             | Predicate::FieldNames { .. }
             | Predicate::AnyField { .. }
             | Predicate::Object { .. }

@@ -98,7 +98,7 @@ fn cost(predicate: &Predicate) -> u64 {
         Predicate::Number { .. } | Predicate::TextOrder { .. } => 2,
         Predicate::Ip { .. } | Predicate::IpOrder { .. } | Predicate::Dynamic { .. } => 4,
         Predicate::Date { .. } | Predicate::Version { .. } | Predicate::Wildcard { .. } => 8,
-        Predicate::Regex { .. } | Predicate::Text { .. } => 30,
+        Predicate::Regex { .. } | Predicate::Text { .. } | Predicate::TextTerm { .. } => 30,
         Predicate::Expr(_) => 50,
         Predicate::Object { .. } | Predicate::Lineage { .. } => 200,
         Predicate::FieldNames { .. } | Predicate::AnyField { .. } => 1000,

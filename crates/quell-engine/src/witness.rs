@@ -127,6 +127,7 @@ fn weight(predicate: &Predicate) -> Option<u64> {
         Predicate::Boolean { .. } | Predicate::Date { .. } => Some(5000),
         Predicate::Exists(_) => Some(7000),
         Predicate::Text { .. }
+        | Predicate::TextTerm { .. }
         | Predicate::FieldNames { .. }
         | Predicate::AnyField { .. }
         | Predicate::Object { .. }

@@ -6,6 +6,7 @@
 
 use quell_ir::diagnostic::near_names;
 use quell_ir::predicate::Analyzer;
+use quell_ir::schema::Indexed;
 use quell_ir::{FieldInfo, FieldType, Schema};
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, OnceLock};
@@ -190,6 +191,23 @@ impl Schema for EcsSchema {
             longer = near_names(path, self.fields().map(|(name, _)| name));
         }
         longer.into_iter().take(MOST).map(str::to_owned).collect()
+    }
+
+    fn indexed<'p>(&self, path: &'p str) -> Indexed<'p> {
+        let stored = self.stored_path(path);
+        let caseless = stored != path && path.ends_with(".caseless");
+        Indexed { stored, analyzer: self.analyzer(path), caseless }
+    }
+
+    fn text_fields(&self) -> Vec<(Arc<str>, Analyzer)> {
+        let mut found: Vec<_> = self
+            .fields()
+            .filter(|(path, field)| field.kind == FieldType::Text && self.stored_path(path) == *path)
+            .filter_map(|(path, _)| Some((Arc::from(path), self.analyzer(path)?)))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     fn name(&self) -> &str {

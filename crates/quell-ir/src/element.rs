@@ -13,8 +13,8 @@ impl Predicate {
     /// that reads as a number is a number to a numeric one, and so on: what a mapping of the field's type would make of
     /// the value.
     ///
-    /// A predicate that one element cannot answer (an expression, an object scope, lineage) gives false, as do
-    /// [`Predicate::Text`] (it needs its analyser) and [`Predicate::FieldNames`] (ask its inner test).
+    /// A predicate that one element cannot answer (an expression, an object scope, lineage) gives false, as does
+    /// [`Predicate::FieldNames`] (ask its inner test).
     #[must_use]
     pub fn test_datum(&self, element: Datum<'_>) -> bool {
         let mut printed = Printed::default();
@@ -53,8 +53,13 @@ impl Predicate {
             Predicate::Boolean { value, .. } => element.to_boolean() == Some(*value),
             Predicate::Dynamic { op, value, .. } => compare_data(*op, element, value.datum()) == Some(true),
             Predicate::AnyField { test } => test.test_datum(element),
-            Predicate::Text { .. }
-            | Predicate::FieldNames { .. }
+            Predicate::Text { analyzer, terms, .. } => {
+                printed.text(element).is_some_and(|text| analyzer.has_phrase(text, terms))
+            }
+            Predicate::TextTerm { analyzer, test, .. } => {
+                printed.text(element).is_some_and(|text| analyzer.has_term(text, test))
+            }
+            Predicate::FieldNames { .. }
             | Predicate::Object { .. }
             | Predicate::Lineage { .. }
             | Predicate::Expr(_) => false,

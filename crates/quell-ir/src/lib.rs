@@ -6,6 +6,7 @@
 //!
 //! Semantics are Elasticsearch's, from its EQL manual pages "EQL syntax reference" and "EQL function reference".
 
+pub mod analysis;
 pub mod arithmetic;
 pub mod codes;
 pub mod condition;
@@ -18,6 +19,7 @@ pub mod field;
 pub mod function;
 pub mod logic;
 pub mod pattern;
+pub mod plain;
 pub mod predicate;
 pub mod printed;
 pub mod schema;

@@ -119,8 +119,18 @@ pub enum Predicate {
         field: FieldRef,
         /// What splits the text.
         analyzer: Analyzer,
-        /// The terms in order; one is a term query, more are a phrase.
+        /// The terms in order and in lower case; one is a term query, more are a phrase.
         terms: Vec<Arc<str>>,
+    },
+    /// One term of analysed text passes a test: wildcards and regular expressions on text fields never see more than one
+    /// term.
+    TextTerm {
+        /// The field.
+        field: FieldRef,
+        /// What splits the text.
+        analyzer: Analyzer,
+        /// What one term must pass; case is folded.
+        test: TermTest,
     },
     /// Some field whose name the pattern covers satisfies the test (KQL field-name wildcards). `test` names the field by
     /// an empty path.
@@ -130,7 +140,8 @@ pub enum Predicate {
         /// The test.
         test: Box<Predicate>,
     },
-    /// Any field at all satisfies the test (free text). `test` names the field by an empty path.
+    /// Any field at all satisfies the test (free text). `test` names the field by an empty path. Terms of analysed text
+    /// stand beside it as tests of their own.
     AnyField {
         /// The test.
         test: Box<Predicate>,
@@ -151,6 +162,15 @@ pub enum Predicate {
     },
     /// Anything else, three-valued inside.
     Expr(Expr),
+}
+
+/// A test of one term.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TermTest {
+    /// The pattern covers the term.
+    Wildcard(Wildcard),
+    /// The expression covers the term.
+    Regex(Regex),
 }
 
 /// How a text field's content is split into terms.
@@ -209,7 +229,8 @@ impl Predicate {
             | Predicate::Version { field, .. }
             | Predicate::Boolean { field, .. }
             | Predicate::Dynamic { field, .. }
-            | Predicate::Text { field, .. } => visit(field),
+            | Predicate::Text { field, .. }
+            | Predicate::TextTerm { field, .. } => visit(field),
             Predicate::FieldNames { .. } | Predicate::AnyField { .. } | Predicate::Lineage { .. } => {}
             Predicate::Object { field, condition } => {
                 visit(field);

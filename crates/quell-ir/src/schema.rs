@@ -1,5 +1,10 @@
 //! What a front end asks of a schema: the type of a field, and the names near one.
 
+use crate::diagnostic::did_you_mean;
+use crate::predicate::Analyzer;
+use crate::{Code, Diagnostic};
+use std::sync::Arc;
+
 /// The type of a field as Elasticsearch maps it, reduced to what conditions can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FieldType {
@@ -62,6 +67,31 @@ pub struct FieldInfo {
     pub array: bool,
 }
 
+/// How a field's text is indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indexed<'p> {
+    /// The path under which documents hold the values: `process.name` for the multi-field `process.name.text`.
+    pub stored: &'p str,
+    /// What splits the text, where the field is analysed.
+    pub analyzer: Option<Analyzer>,
+    /// Whether case was folded when it was indexed.
+    pub caseless: bool,
+}
+
+/// The finding of a name that the schema does not know. The help asks whether a near name was meant; `otherwise` stands
+/// behind that, or alone.
+#[must_use]
+pub fn unknown_field(schema: &dyn Schema, written: &str, path: &str, otherwise: Option<&str>) -> Diagnostic {
+    let help = match (did_you_mean(&schema.near(path)), otherwise) {
+        (Some(question), Some(otherwise)) => format!("{question} {otherwise}"),
+        (Some(question), None) => question,
+        (None, otherwise) => otherwise.unwrap_or("correct the name").to_owned(),
+    };
+    Diagnostic::new(Code::UNKNOWN_FIELD, format!("unknown field `{written}`"))
+        .label(format!("not in {}", schema.name()))
+        .help(help)
+}
+
 /// The fields that queries may name.
 pub trait Schema: Send + Sync {
     /// What is known of the field at a dotted path, or `None` where no field has this name.
@@ -70,6 +100,15 @@ pub trait Schema: Send + Sync {
     fn near(&self, path: &str) -> Vec<String>;
     /// What the schema calls itself, for labels: `ECS 9.5`.
     fn name(&self) -> &str;
+    /// How a field's text is indexed apart from the plain way; see [`Indexed`].
+    fn indexed<'p>(&self, path: &'p str) -> Indexed<'p> {
+        Indexed { stored: path, analyzer: None, caseless: false }
+    }
+    /// The fields that are analysed text, each with its analyser; those that only index another field's text are not
+    /// among them.
+    fn text_fields(&self) -> Vec<(Arc<str>, Analyzer)> {
+        Vec::new()
+    }
     /// Whether a name that it does not know is no finding: true of a schema that knows nothing.
     fn is_open(&self) -> bool {
         false

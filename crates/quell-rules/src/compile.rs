@@ -1,8 +1,9 @@
 //! From a rule to a query that can run, or the reason why it cannot.
 
+use crate::condition::compile_rule_condition;
 use crate::rule::{Language, Rule, RuleKind};
 use quell_eql::Dialect;
-use quell_ir::{Code, Condition, Diagnostic, Predicate, Query, Schema, Scope};
+use quell_ir::{Code, Condition, Diagnostic, Logic, Predicate, Query, Schema, Scope};
 
 /// How rules are compiled.
 #[derive(Clone, Copy)]
@@ -69,19 +70,26 @@ impl Outcome {
     }
 }
 
-/// Compiles a rule: EQL runs, but for conditions on the event of another step within lineage, which are checked in full.
+/// Compiles a rule: EQL runs, but for conditions on the event of another step within lineage, which are checked in full;
+/// so do queries in KQL and Lucene.
 /// Other rule types do not run yet.
 #[must_use]
 pub fn compile_rule(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
     match (rule.kind, rule.language) {
         (RuleKind::Eql, _) => compile_eql(rule, options),
+        (RuleKind::Query, _) if rule.query.is_none() => Outcome::NotRunYet {
+            reason: "the rule has filters alone, which cannot run yet".to_owned(),
+            query: None,
+            warnings: Vec::new(),
+        },
+        (RuleKind::Query, _) => compile_query(rule, options),
         (kind, language) => {
             Outcome::NotRunYet { reason: other_reason(kind, language), query: None, warnings: Vec::new() }
         }
     }
 }
 
-/// Why a rule that is not EQL does not run.
+/// Why a rule of another type does not run.
 fn other_reason(kind: RuleKind, language: Option<Language>) -> String {
     let language = match language {
         Some(Language::Lucene) => "Lucene",
@@ -98,14 +106,20 @@ fn other_reason(kind: RuleKind, language: Option<Language>) -> String {
     }
 }
 
+fn compile_query(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
+    match compile_rule_condition(rule, options) {
+        Err(errors) => Outcome::Refused(errors),
+        Ok(mut compiled) => {
+            let warnings = std::mem::take(&mut compiled.warnings);
+            let query = Query { logic: Logic::Event(compiled.into_filter()), pipes: Vec::new() };
+            Outcome::Runs { query, warnings }
+        }
+    }
+}
+
 fn compile_eql(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
     let Some(text) = &rule.query else {
         return Outcome::Refused(vec![Diagnostic::new(Code::MISSING_RULE_FIELD, "the rule has no query")]);
-    };
-    let in_file = |findings: Vec<Diagnostic>| -> Vec<Diagnostic> {
-        let locate =
-            |finding: Diagnostic| Diagnostic { span: finding.span.map(|span| text.locate(span)), ..finding };
-        findings.into_iter().map(locate).collect()
     };
     let overrides = &rule.overrides;
     let compiled = quell_eql::compile(
@@ -121,9 +135,9 @@ fn compile_eql(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
         },
     );
     match compiled {
-        Err(errors) => Outcome::Refused(in_file(errors)),
+        Err(errors) => Outcome::Refused(text.in_file(errors)),
         Ok(compiled) => {
-            let (query, warnings) = (compiled.query, in_file(compiled.warnings));
+            let (query, warnings) = (compiled.query, text.in_file(compiled.warnings));
             match reason_against(&query) {
                 Some(reason) => {
                     Outcome::NotRunYet { reason: reason.to_owned(), query: Some(query), warnings }

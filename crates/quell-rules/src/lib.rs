@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod compile;
+pub mod condition;
 pub mod embedded;
 pub mod finding;
 mod format;
@@ -19,6 +20,7 @@ pub mod source_map;
 
 pub use check::{Checked, check};
 pub use compile::{CompileOptions, Outcome, compile_rule};
+pub use condition::{CompiledCondition, compile_condition, compile_rule_condition};
 pub use embedded::EmbeddedSet;
 pub use finding::FileFinding;
 pub use format::{Attachment, AttachmentKind};

@@ -4,7 +4,7 @@
 
 use crate::source_map::SourceMap;
 use quell_eql::Dialect;
-use quell_ir::Span;
+use quell_ir::{Diagnostic, Span};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,6 +94,14 @@ impl QueryText {
     pub fn locate(&self, span: Span) -> Span {
         self.map.locate(span).unwrap_or(self.span)
     }
+
+    /// Findings about the query, placed in the origin's text.
+    #[must_use]
+    pub fn in_file(&self, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let locate =
+            |finding: Diagnostic| Diagnostic { span: finding.span.map(|span| self.locate(span)), ..finding };
+        findings.into_iter().map(locate).collect()
+    }
 }
 
 /// The file of a rule, shared by all rules in it.
@@ -116,7 +124,7 @@ pub enum RuleFormat {
     KibanaNdjson,
     /// An Endpoint behaviour rule.
     EndpointToml,
-    /// A bare EQL query.
+    /// A bare query: EQL where it stands in a file.
     Eql,
 }
 

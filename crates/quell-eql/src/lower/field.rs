@@ -3,7 +3,7 @@
 use super::Lowerer;
 use super::types::Type;
 use crate::{Dialect, ast};
-use quell_ir::diagnostic::did_you_mean;
+use quell_ir::schema::unknown_field;
 use quell_ir::{Code, Diagnostic, FieldRef, FieldType, Scope, Severity};
 use std::sync::Arc;
 
@@ -111,18 +111,9 @@ impl Lowerer<'_> {
         {
             return;
         }
-        let near = self.options.schema.near(path);
         let optional = format!("write `?{written}` if the field is optional");
-        let help = match did_you_mean(&near) {
-            Some(question) if self.options.dialect != Dialect::Elasticsearch => question,
-            Some(question) => format!("{question} {optional}"),
-            None if self.options.dialect != Dialect::Elasticsearch => "correct the name".to_owned(),
-            None => optional,
-        };
-        let mut finding = Diagnostic::new(Code::UNKNOWN_FIELD, message)
-            .at(field.span)
-            .label(format!("not in {}", self.options.schema.name()))
-            .help(help);
+        let otherwise = (self.options.dialect == Dialect::Elasticsearch).then_some(&*optional);
+        let mut finding = unknown_field(self.options.schema, &written, path, otherwise).at(field.span);
         if self.options.strict || self.options.strict_elasticsearch {
             finding = finding.severity(Severity::Error);
         }

@@ -26,6 +26,7 @@ macro_rules! codes {
 }
 mod eql;
 mod input;
+mod kql;
 mod rules;
 
 use crate::Severity;
@@ -74,7 +75,7 @@ impl Code {
 
     /// Every code there is, in order.
     pub fn all() -> impl Iterator<Item = Code> {
-        [eql::ENTRIES, rules::ENTRIES, input::ENTRIES].into_iter().flatten().map(Code)
+        [eql::ENTRIES, kql::ENTRIES, rules::ENTRIES, input::ENTRIES].into_iter().flatten().map(Code)
     }
 
     /// The code of that name, in any case.

@@ -5,9 +5,9 @@
 //! others it stands in front, where the engine finds it fast, and the exact expression behind it decides.
 
 use crate::lower::Lowerer;
-use crate::lower::plain::{compared, in_blocks, keyword, like, one_of, regex};
 use quell_ir::expr::{CompareOp, Expr};
 use quell_ir::pattern::{IpBlock, Wildcard};
+use quell_ir::plain::{compared, in_blocks, keyword, like, one_of, regex};
 use quell_ir::{Case, Condition, FieldRef, FieldType, Predicate, Scope, Span, Value};
 use std::sync::Arc;
 

@@ -1,0 +1,101 @@
+//! The syntax tree of a Lucene query: what the author wrote, with a span at every node.
+//!
+//! A parsed tree is at most [`crate::limits::MAX_DEPTH`] groups deep.
+
+use crate::Literal;
+use quell_ir::Span;
+use quell_ir::expr::CompareOp;
+
+/// A whole query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// The clauses; none is every event.
+    pub clauses: Vec<Clause>,
+    /// All of it, without white space around it.
+    pub span: Span,
+}
+
+/// One clause and what stands before it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clause {
+    /// `AND`, `OR` or nothing between the clause before and this one.
+    pub conjunction: Option<Conjunction>,
+    /// What stands right before it.
+    pub modifier: Option<Modifier>,
+    /// What is asked.
+    pub expr: Expr,
+}
+
+/// What joins two clauses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conjunction {
+    /// `AND`, `&&`: both are required.
+    And,
+    /// `OR`, `||`
+    Or,
+}
+
+/// What stands before a clause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modifier {
+    /// `+`: required.
+    Plus,
+    /// `-`: prohibited.
+    Minus,
+    /// `NOT`, `!`: prohibited.
+    Not,
+}
+
+/// What a clause asks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// What an expression can be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExprKind {
+    /// `( … )`: one clause or more.
+    Group(Vec<Clause>),
+    /// `field:…`
+    Field {
+        /// The name.
+        field: Literal,
+        /// A group, or what one value can be.
+        value: Box<Expr>,
+    },
+    /// `term`, `te?m*`, `"a phrase"`
+    Term(Literal),
+    /// `/expression/`
+    Regex {
+        /// Between the slashes, escaped slashes decoded.
+        source: Box<str>,
+        /// As written.
+        text: Box<str>,
+    },
+    /// `[a TO b]`, `{a TO b}`, `[a TO *}`
+    Range {
+        /// The lower bound; none is `*`.
+        low: Option<Literal>,
+        /// Whether the lower bound is part of it: `[`.
+        low_included: bool,
+        /// The upper bound; none is `*`.
+        high: Option<Literal>,
+        /// Whether the upper bound is part of it: `]`.
+        high_included: bool,
+    },
+    /// `>10`, `<=5`
+    Compare {
+        /// Which order.
+        op: CompareOp,
+        /// The value.
+        value: Literal,
+    },
+    /// `…^2`
+    Boost(Box<Expr>, Box<str>),
+    /// `…~`, `…~2`
+    Fuzzy(Box<Expr>, Box<str>),
+}
