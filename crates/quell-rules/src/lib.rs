@@ -14,9 +14,11 @@ mod node;
 mod object;
 pub mod report;
 pub mod rule;
+pub mod schedule;
 mod schema;
 pub mod select;
 pub mod source_map;
+pub mod type_fields;
 
 pub use check::{Checked, check};
 pub use compile::{CompileOptions, Outcome, compile_rule};
@@ -28,5 +30,6 @@ pub use load::{RuleSet, RuleSpec};
 pub use rule::{
     FieldOverrides, Language, Origin, QueryText, Rule, RuleFormat, RuleKind, RuleSeverity, Technique, Threat,
 };
+pub use schedule::Schedule;
 pub use select::Selection;
 pub use source_map::SourceMap;

@@ -72,10 +72,7 @@ fn the_dialect_is_the_formats_own_unless_it_is_given() {
 
 #[test]
 fn what_does_not_run_yet_says_why() {
-    let table = [
-        ("threshold", "kuery", "'a: b'", "threshold rules (KQL) cannot run yet"),
-        ("esql", "esql", "'from a'", "ES|QL queries cannot run yet"),
-    ];
+    let table = [("esql", "esql", "'from a'", "ES|QL queries cannot run yet")];
     for (kind, language, query, expected) in table {
         let (kind, language) = (format!("{kind:?}"), format!("{language:?}"));
         let rule = rule(&[("type", &kind), ("language", &language), ("query", query)]);

@@ -290,7 +290,12 @@ impl Explain {
     pub fn maxspan(&self) -> Option<Duration> {
         match &self.query.logic {
             Logic::Sequence(sequence) => sequence.maxspan,
-            Logic::Event(_) | Logic::Sample(_) | Logic::Join(_) => None,
+            Logic::Event(_)
+            | Logic::Sample(_)
+            | Logic::Join(_)
+            | Logic::Threshold(_)
+            | Logic::NewTerms(_)
+            | Logic::ThreatMatch(_) => None,
         }
     }
 
@@ -343,7 +348,7 @@ impl Explain {
                 refuted: 0,
                 sink,
             };
-            let (found, errors, cut) = self.correlate(runs, &mut listener);
+            let (found, errors, cut) = self.correlate(self.scan.began(report), runs, &mut listener);
             report.spill_errors = errors;
             report.stats.tests_cut += cut;
             let absent = self.absent(&present);
@@ -363,11 +368,15 @@ impl Explain {
 
     fn correlate(
         &self,
+        began: Option<i64>,
         runs: Vec<HitRuns<'_>>,
         listener: &mut Listener<'_, '_>,
     ) -> (u64, Vec<SpillError>, u64) {
         let engine = self.scan.engine();
         let mut correlator = Correlator::new(engine);
+        if let Some(time) = began {
+            correlator.begin(time);
+        }
         let mut found = Detections::default();
         let mut hits = Merged::new(engine, runs);
         for hit in &mut hits {
@@ -528,6 +537,11 @@ fn parts_of(query: &Query, text: &str) -> Vec<Part> {
             let filters = join.steps.iter().map(|step| part(PartKind::Filter, &step.filter, 1, &step.by));
             filters.chain(until).collect()
         }
+        Logic::Threshold(threshold) => {
+            vec![part(PartKind::Event, &threshold.filter, 1, &threshold.by)]
+        }
+        Logic::NewTerms(terms) => vec![part(PartKind::Event, &terms.filter, 1, &terms.terms)],
+        Logic::ThreatMatch(threat) => vec![part(PartKind::Event, &threat.filter, 1, &[])],
     }
 }
 

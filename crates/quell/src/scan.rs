@@ -44,6 +44,8 @@ pub struct ScanOptions {
     pub tiebreaker_field: Option<String>,
     /// How many results of each rule are kept.
     pub limit: Option<ResultLimit>,
+    /// Whether new terms rules speak before they have seen a whole history window.
+    pub no_warm_up: bool,
     /// The bytes of hits that are held in memory, about; more go to temporary files. None is dropped.
     pub hit_memory: usize,
 }
@@ -63,6 +65,7 @@ impl Default for ScanOptions {
             timestamp_field: None,
             tiebreaker_field: None,
             limit: None,
+            no_warm_up: false,
             hit_memory: 512 << 20,
         }
     }
@@ -275,8 +278,13 @@ impl Scan {
             }
         };
         let mut hits = Merged::new(&self.engine, runs);
-        let limited = correlate_in_order(&self.engine, &mut hits, &mut give);
+        let limited = correlate_in_order(&self.engine, self.began(report), &mut hits, &mut give);
         (hits.take_errors(), limited)
+    }
+
+    /// The time from which on the rules have seen everything there is.
+    pub(crate) fn began(&self, report: &Report) -> Option<i64> {
+        report.stats.first.max(self.options.since)
     }
 
     /// Matches JSON lines that lie in memory, on this thread, and gives the number of hits: what `quell bench` times.
@@ -302,6 +310,7 @@ fn engine_options(options: &ScanOptions) -> EngineOptions {
         timestamp_field: options.timestamp_field.clone(),
         tiebreaker_field: options.tiebreaker_field.clone(),
         limit: options.limit,
+        no_warm_up: options.no_warm_up,
     }
 }
 
