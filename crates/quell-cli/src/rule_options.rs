@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::findings::{refused_option, tell_unusable};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
-use quell::{CompileOptions, Diagnostic, Dialect, Rule, RuleSet, RuleSpec, Selection};
+use quell::{CompileOptions, Diagnostic, Dialect, Language, Rule, RuleSet, RuleSpec, Selection};
 use std::path::Path;
 
 /// The set that is read where no other is named.
@@ -46,6 +46,18 @@ pub struct RuleOptions {
 pub fn dialect_parser() -> impl clap::builder::TypedValueParser<Value = Dialect> {
     PossibleValuesParser::new(Dialect::ALL.map(Dialect::as_str))
         .try_map(|name| Dialect::of(&name).ok_or("no such dialect"))
+}
+
+/// The languages of queries, by their names on the command line.
+const LANGUAGES: [(&str, Language); 3] =
+    [("eql", Language::Eql), ("kql", Language::Kql), ("lucene", Language::Lucene)];
+
+/// A language of queries by its name.
+pub fn language_parser() -> impl clap::builder::TypedValueParser<Value = Language> {
+    PossibleValuesParser::new(LANGUAGES.map(|(name, _)| name)).try_map(|name| {
+        let found = LANGUAGES.into_iter().find(|(known, _)| *known == name);
+        found.map(|(_, language)| language).ok_or("no such language")
+    })
 }
 
 impl RuleOptions {

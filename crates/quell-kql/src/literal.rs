@@ -23,6 +23,12 @@ impl Literal {
         self.pattern.as_literal()
     }
 
+    /// Whether both are the same but for their places in the text.
+    #[must_use]
+    pub fn same_as(&self, other: &Literal) -> bool {
+        self.pattern == other.pattern && self.quoted == other.quoted && self.text == other.text
+    }
+
     /// Whether it is one `*` alone.
     #[must_use]
     pub fn is_lone_wildcard(&self) -> bool {

@@ -213,9 +213,10 @@ impl RuleKind {
 }
 
 /// A query language.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Language {
     /// `eql`
+    #[default]
     Eql,
     /// `kuery`
     Kql,

@@ -7,7 +7,7 @@ mod support;
 use quell_eql::Dialect;
 use quell_ir::schema::NoSchema;
 use quell_ir::{FieldInfo, FieldType, Logic, Schema};
-use quell_rules::{CompileOptions, Outcome, Rule, compile_rule};
+use quell_rules::{CompileOptions, Language, Outcome, Rule, compile_condition, compile_rule};
 use support::{elastic, load, places};
 
 /// Knows `process.name` and `my.category` alone.
@@ -82,6 +82,47 @@ fn what_does_not_run_yet_says_why() {
         };
         assert_eq!((reason.as_str(), query.is_some()), (expected, false));
     }
+}
+
+#[test]
+fn queries_in_kql_and_lucene_run_over_events_of_every_category() {
+    for (language, query) in
+        [("kuery", "'process.name: (a or b)'"), ("lucene", "'process.name:(a OR b)'"), ("kuery", "''")]
+    {
+        let rule = rule(&[("type", "\"query\""), ("language", &format!("{language:?}")), ("query", query)]);
+        let Outcome::Runs { query, warnings } = compile_rule(&rule, &CompileOptions::new(&Small)) else {
+            panic!("does not run");
+        };
+        assert_eq!(warnings, []);
+        let Logic::Event(filter) = query.logic else { panic!("no event query") };
+        assert!(filter.category.is_none());
+    }
+}
+
+#[test]
+fn findings_about_kql_stand_in_the_file() {
+    let rule = rule(&[("type", "\"query\""), ("language", "\"kuery\""), ("query", "'proces.name: a'")]);
+    let mut options = CompileOptions::new(&Small);
+    let Outcome::Runs { warnings, .. } = compile_rule(&rule, &options) else { panic!("does not run") };
+    assert_eq!(warnings[0].span.unwrap().text(&rule.origin.text), "proces.name");
+    assert_eq!(warnings[0].help.as_deref(), Some("did you mean `process.name`?"));
+    options.strict = true;
+    let Outcome::Refused(errors) = compile_rule(&rule, &options) else { panic!("not refused") };
+    assert_eq!(errors[0].span.unwrap().text(&rule.origin.text), "proces.name");
+}
+
+#[test]
+fn any_text_of_a_rule_can_be_a_condition() {
+    let rule =
+        rule(&[("type", "\"query\""), ("language", "\"kuery\""), ("query", "'@timestamp >= now-30d/d'")]);
+    let options = CompileOptions::new(&NoSchema);
+    let text = rule.query.as_ref().unwrap();
+    let errors = compile_condition(text, Language::Kql, None, &options).unwrap_err();
+    assert_eq!(errors[0].span.unwrap().text(&rule.origin.text), "now-30d/d");
+    let now = Some(1_714_564_800_000_000_000);
+    assert!(compile_condition(text, Language::Kql, now, &options).is_ok());
+    let errors = compile_condition(text, Language::Eql, now, &options).unwrap_err();
+    assert_eq!(errors[0].code.as_str(), "E0308");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub use explain::{
     ReasonKind, SeenEvent, Told, ToldSink,
 };
 pub use pipeline::{NoProgress, Progress, Seen};
-pub use query::{QueryError, QueryOptions, query};
+pub use query::{QueryError, QueryOptions, format_query, query};
 pub use scan::{AlertSink, NotRun, Report, Scan, ScanOptions, Stats};
 pub use stream::{
     StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_reader,
@@ -42,7 +42,7 @@ pub use stream::{
 pub use quell_engine::{
     Alert, Key, Member, ResultLimit, ResultPosition, SpillError, Step as SequenceStep, Totals,
 };
-pub use quell_eql::{Dialect, format_source};
+pub use quell_eql::Dialect;
 pub use quell_event::{EcsSchema, RecordRef, RecordText};
 pub use quell_ingest::{FollowPosition, InputWarning, LiveInput, Loss, WarningLog};
 pub use quell_ir::Value as Constant;

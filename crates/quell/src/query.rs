@@ -1,10 +1,10 @@
-//! One EQL query over inputs, as Elasticsearch's EQL search API answers it.
+//! One query over inputs, as Elasticsearch's EQL search API answers it; of KQL and Lucene each event is a result.
 
 use crate::scan::{Scan, ScanOptions};
 use quell_engine::{ResultLimit, ResultPosition};
 use quell_eql::Dialect;
 use quell_ir::Diagnostic;
-use quell_rules::{CompileOptions, Rule};
+use quell_rules::{CompileOptions, Language, Rule};
 
 /// How many results Elasticsearch gives unless told otherwise; quell gives as many with `strict_elasticsearch`.
 const ELASTICSEARCH_SIZE: u64 = 10;
@@ -20,7 +20,9 @@ pub struct QueryOptions {
     pub size: Option<u64>,
     /// Which results the size keeps, where no pipe says so.
     pub result_position: ResultPosition,
-    /// The dialect.
+    /// The language of the query, EQL by default.
+    pub language: Language,
+    /// The dialect of EQL.
     pub dialect: Dialect,
 }
 
@@ -38,7 +40,7 @@ pub enum QueryError {
 /// # Errors
 /// Where the query is refused or cannot run yet.
 pub fn query(source: &str, compile: &CompileOptions<'_>, options: &QueryOptions) -> Result<Scan, QueryError> {
-    let mut rule = Rule::of_query(source);
+    let mut rule = Rule::of_query_in(options.language, source);
     rule.overrides.event_category.clone_from(&options.event_category_field);
     let compile = CompileOptions { dialect: Some(options.dialect), ..*compile };
     // A query asks all events; index patterns belong to rules.
@@ -54,4 +56,16 @@ pub fn query(source: &str, compile: &CompileOptions<'_>, options: &QueryOptions)
         return Err(QueryError::Refused(errors));
     }
     Ok(scan)
+}
+
+/// A query in one style; the dialect is EQL's.
+///
+/// # Errors
+/// What is wrong with its syntax; of ES|QL, which is not read here, that it is none of the others.
+pub fn format_query(source: &str, language: Language, dialect: Dialect) -> Result<String, Vec<Diagnostic>> {
+    match language {
+        Language::Kql => quell_kql::format_source(source, quell_kql::Language::Kql),
+        Language::Lucene => quell_kql::format_source(source, quell_kql::Language::Lucene),
+        Language::Eql | Language::Esql => quell_eql::format_source(source, dialect),
+    }
 }

@@ -5,10 +5,10 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::{Failure, until_closed};
 use crate::findings;
-use crate::rule_options::dialect_parser;
+use crate::rule_options::{dialect_parser, language_parser};
 use crate::units::counted;
 use clap::{Args, ValueHint};
-use quell::{Dialect, FileFinding, Rule, RuleFormat, RuleKind, RuleSet, RuleSpec, format_source};
+use quell::{Dialect, FileFinding, Language, Rule, RuleFormat, RuleKind, RuleSet, RuleSpec, format_query};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use std::sync::Arc;
 /// A query longer than this is not formatted.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Set EQL queries in one style, in place
+/// Set queries in one style, in place
 ///
-/// Formats .eql files and the query inside rule files (TOML); comments stay, and everything but the query stays as it
+/// Formats .eql files and the query in EQL, KQL or Lucene inside rule files (TOML); comments stay, and everything but the query stays as it
 /// is. Rules in JSON are left alone: there a query is one line.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
@@ -32,7 +32,10 @@ pub struct Fmt {
     /// Write nothing; name the files that are not formatted, and end with 1 if there are any
     #[arg(long)]
     pub check: bool,
-    /// The query language's dialect [default: that of the rule's format]
+    /// The language of a query from standard input
+    #[arg(long, value_name = "LANGUAGE", default_value = "eql", value_parser = language_parser())]
+    pub language: Language,
+    /// The dialect of EQL [default: that of the rule's format]
     #[arg(long, value_name = "DIALECT", value_parser = dialect_parser())]
     pub dialect: Option<Dialect>,
 }
@@ -62,7 +65,7 @@ impl Fmt {
         let mut query = String::new();
         let read = io::stdin().lock().take(MAX_BYTES).read_to_string(&mut query);
         read.map_err(|error| Failure::unusable(format!("cannot read standard input: {error}")))?;
-        let formatted = format_source(&query, self.dialect.unwrap_or_default())
+        let formatted = format_query(&query, self.language, self.dialect.unwrap_or_default())
             .map_err(|errors| findings::refused_query(&query, &errors))?;
         let text = format!("{}\n", formatted.trim_end());
         if self.check {
@@ -81,9 +84,10 @@ impl Fmt {
             done.refused += 1;
             done.tell(console, finding);
         }
-        let rules = set.rules.iter().filter(|rule| rule.kind == RuleKind::Eql);
-        for rule in rules.filter(|rule| rule.origin.format != RuleFormat::KibanaNdjson) {
-            match formatted_file(rule, self.dialect.unwrap_or_else(|| rule.origin.format.dialect())) {
+        let rules = set.rules.iter().filter(|rule| rule.origin.format != RuleFormat::KibanaNdjson);
+        for (rule, language) in rules.filter_map(|rule| Some((rule, language_of(rule)?))) {
+            match formatted_file(rule, language, self.dialect.unwrap_or_else(|| rule.origin.format.dialect()))
+            {
                 Ok(text) if text == *rule.origin.text => done.same += 1,
                 Ok(text) => {
                     done.changed += 1;
@@ -128,8 +132,18 @@ impl Done {
     }
 }
 
+/// The language of the rule's query, if it is one that can be formatted.
+fn language_of(rule: &Rule) -> Option<Language> {
+    match (rule.kind, rule.language) {
+        (RuleKind::Eql, _) => Some(Language::Eql),
+        (RuleKind::Esql | RuleKind::MachineLearning | RuleKind::SavedQuery, _)
+        | (_, Some(Language::Esql)) => None,
+        (_, language) => Some(language.unwrap_or(Language::Kql)),
+    }
+}
+
 /// The text of the rule's file with the query formatted.
-fn formatted_file(rule: &Rule, dialect: Dialect) -> Result<String, Vec<FileFinding>> {
+fn formatted_file(rule: &Rule, language: Language, dialect: Dialect) -> Result<String, Vec<FileFinding>> {
     let text = &*rule.origin.text;
     let Some(query) = &rule.query else { return Ok(text.to_owned()) };
     let in_file = |diagnostic: quell::Diagnostic| FileFinding {
@@ -138,7 +152,7 @@ fn formatted_file(rule: &Rule, dialect: Dialect) -> Result<String, Vec<FileFindi
         rule_id: Some(rule.id.clone()),
         diagnostic: quell::Diagnostic { span: diagnostic.span.map(|span| query.locate(span)), ..diagnostic },
     };
-    let formatted = format_source(&query.text, dialect)
+    let formatted = format_query(&query.text, language, dialect)
         .map_err(|errors| errors.into_iter().map(in_file).collect::<Vec<_>>())?;
     let formatted = formatted.trim();
     if rule.origin.format == RuleFormat::Eql {

@@ -1,4 +1,4 @@
-//! `quell query`: one EQL query over logs, answered in the shape of Elasticsearch.
+//! `quell query`: one query over logs, answered in the shape of Elasticsearch.
 
 use crate::alert_row::{MISSING, event_cells, key_text};
 use crate::arguments::General;
@@ -11,19 +11,19 @@ use crate::input_options::{InputOptions, InputPaths, exit_of, lost_hits, tell_sp
 use crate::interrupt;
 use crate::json_lines;
 use crate::progress::Bar;
-use crate::rule_options::dialect_parser;
+use crate::rule_options::{dialect_parser, language_parser};
 use crate::summary::{self, Unreadable};
 use crate::units::counted;
 use clap::Args;
 use quell::{
-    Alert, CompileOptions, Constant, Dialect, QueryError, QueryOptions, Report, ResultPosition, ScanOptions,
-    Totals,
+    Alert, CompileOptions, Constant, Dialect, Language, QueryError, QueryOptions, Report, ResultPosition,
+    ScanOptions, Totals,
 };
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-/// Run one EQL query over logs and print what it finds
+/// Run one query over logs and print what it finds
 ///
 /// Results come in ascending order and without a limit unless --size is given. As ndjson each is one line of the shape
 /// that Elasticsearch's EQL search answers: {"events":[{"_source":{…}}],"join_keys":[…]}. What the Endgame dialect's pipes
@@ -32,10 +32,11 @@ use std::ops::ControlFlow;
 #[command(after_help = "Examples:\n  \
     quell query 'process where process.name == \"nmap.exe\"' ./logs\n  \
     quell query 'network where destination.port == 445 | head 10' ./logs --output ndjson\n  \
+    quell query --language kql 'process.name: (nmap.exe or masscan*)' ./logs\n  \
     quell query 'any where true' events.json --event-category-field type")]
 pub struct Query {
     /// The query
-    #[arg(value_name = "EQL")]
+    #[arg(value_name = "QUERY")]
     pub query: String,
     #[command(flatten)]
     pub input_paths: InputPaths,
@@ -57,7 +58,10 @@ pub struct Query {
     /// The field that orders events of the same time
     #[arg(long, value_name = "FIELD", help_heading = "Query")]
     pub tiebreaker_field: Option<String>,
-    /// The query language's dialect
+    /// The language that the query is written in
+    #[arg(long, value_name = "LANGUAGE", default_value = "eql", value_parser = language_parser(), help_heading = "Query")]
+    pub language: Language,
+    /// The dialect of EQL
     #[arg(long, value_name = "DIALECT", default_value = "elasticsearch", value_parser = dialect_parser(), help_heading = "Query")]
     pub dialect: Dialect,
     /// Refuse unknown fields
@@ -137,6 +141,7 @@ impl Query {
                 tiebreaker_field: self.tiebreaker_field.clone(),
                 ..self.input.scan_options(general)?
             },
+            language: self.language,
             dialect: self.dialect,
             size: self.size,
             result_position: match self.result_position {

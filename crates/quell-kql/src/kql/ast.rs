@@ -76,24 +76,23 @@ impl Query {
 }
 
 fn same(a: &Expr, b: &Expr) -> bool {
-    let alike = |a: &Literal, b: &Literal| a.pattern == b.pattern && a.quoted == b.quoted && a.text == b.text;
     match (&a.kind, &b.kind) {
         (ExprKind::Or(a), ExprKind::Or(b)) | (ExprKind::And(a), ExprKind::And(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }
         (ExprKind::Not(a), ExprKind::Not(b)) | (ExprKind::Paren(a), ExprKind::Paren(b)) => same(a, b),
         (ExprKind::Field { field, values }, ExprKind::Field { field: other, values: others }) => {
-            alike(field, other) && same(values, others)
+            field.same_as(other) && same(values, others)
         }
         (
             ExprKind::Range { field, op, value },
             ExprKind::Range { field: other, op: other_op, value: other_value },
-        ) => alike(field, other) && op == other_op && alike(value, other_value),
+        ) => field.same_as(other) && op == other_op && value.same_as(other_value),
         (
             ExprKind::Nested { field, condition },
             ExprKind::Nested { field: other, condition: other_condition },
-        ) => alike(field, other) && same(condition, other_condition),
-        (ExprKind::Value(a), ExprKind::Value(b)) => alike(a, b),
+        ) => field.same_as(other) && same(condition, other_condition),
+        (ExprKind::Value(a), ExprKind::Value(b)) => a.same_as(b),
         _ => false,
     }
 }

@@ -1,6 +1,7 @@
 //! The printer of KQL: tree to text in one style. Literals stay as they were written.
 
 use super::ast::{Expr, ExprKind, Query};
+use crate::Literal;
 use quell_ir::expr::CompareOp;
 
 /// Lines longer than this are broken where they can be.
@@ -93,10 +94,31 @@ fn flat(expr: &Expr) -> String {
         ExprKind::Not(inner) => format!("not {}", flat(inner)),
         ExprKind::Paren(inner) => format!("({})", flat(inner)),
         ExprKind::Field { field, values } => format!("{}: {}", field.text, flat(values)),
-        ExprKind::Range { field, op, value } => format!("{} {} {}", field.text, sign(*op), value.text),
+        ExprKind::Range { field, op, value } => {
+            format!("{} {} {}", before_blank(field), sign(*op), before_blank(value))
+        }
         ExprKind::Nested { field, condition } => format!("{}: {{ {} }}", field.text, flat(condition)),
-        ExprKind::Value(value) => value.text.to_string(),
+        ExprKind::Value(value) => before_blank(value),
     }
+}
+
+/// A literal that a blank may follow: `not ` would be a keyword even at the end of a longer word, and ` and ` and ` or ` are.
+fn before_blank(literal: &Literal) -> String {
+    let text = &*literal.text;
+    for word in ["not", "and", "or"].into_iter().filter(|_| !literal.quoted) {
+        let Some((before, last)) = text.split_at_checked(text.len().saturating_sub(word.len())) else {
+            continue;
+        };
+        let escaped = (before.len() - before.trim_end_matches('\\').len()) % 2 == 1;
+        if !escaped
+            && last.eq_ignore_ascii_case(word)
+            && (word == "not" || before.ends_with(char::is_whitespace))
+        {
+            let first = last.chars().next().map_or(0, u32::from);
+            return format!("{before}\\u{first:04x}{}", last.get(1..).unwrap_or_default());
+        }
+    }
+    text.to_owned()
 }
 
 fn joined(parts: &[Expr], operator: &str) -> String {

@@ -99,3 +99,47 @@ pub enum ExprKind {
     /// `…~`, `…~2`
     Fuzzy(Box<Expr>, Box<str>),
 }
+
+impl Query {
+    /// Whether both are the same but for their places in the text.
+    #[must_use]
+    pub fn same_as(&self, other: &Query) -> bool {
+        same_clauses(&self.clauses, &other.clauses)
+    }
+}
+
+fn same_clauses(a: &[Clause], b: &[Clause]) -> bool {
+    let same_clause = |(a, b): (&Clause, &Clause)| {
+        a.conjunction == b.conjunction && a.modifier == b.modifier && same(&a.expr, &b.expr)
+    };
+    a.len() == b.len() && a.iter().zip(b).all(same_clause)
+}
+
+fn same(a: &Expr, b: &Expr) -> bool {
+    let bounds = |a: &Option<Literal>, b: &Option<Literal>| match (a, b) {
+        (Some(a), Some(b)) => a.same_as(b),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    match (&a.kind, &b.kind) {
+        (ExprKind::Group(a), ExprKind::Group(b)) => same_clauses(a, b),
+        (ExprKind::Field { field, value }, ExprKind::Field { field: other, value: other_value }) => {
+            field.same_as(other) && same(value, other_value)
+        }
+        (ExprKind::Term(a), ExprKind::Term(b)) => a.same_as(b),
+        (
+            ExprKind::Range { low, low_included, high, high_included },
+            ExprKind::Range { low: b_low, low_included: b_low_in, high: b_high, high_included: b_high_in },
+        ) => {
+            bounds(low, b_low)
+                && bounds(high, b_high)
+                && low_included == b_low_in
+                && high_included == b_high_in
+        }
+        (ExprKind::Compare { op, value }, ExprKind::Compare { op: other, value: other_value }) => {
+            op == other && value.same_as(other_value)
+        }
+        (ExprKind::Boost(a, number), ExprKind::Boost(b, other))
+        | (ExprKind::Fuzzy(a, number), ExprKind::Fuzzy(b, other)) => number == other && same(a, b),
+        (a, b) => a == b,
+    }
+}

@@ -105,24 +105,12 @@ fn clause(text: &mut Text<'_>) -> Found<Expr> {
             text.skip(is_space);
             let value = if text.peek() == Some('(') { group(text)? } else { value(text, true)? };
             let span = Span::new(start, value.span.end as usize);
-            let (value, outer) = unboosted(value);
-            let field = Expr { kind: ExprKind::Field { field: term, value: Box::new(value) }, span };
-            return Ok(outer
-                .into_iter()
-                .fold(field, |expr, boost| Expr { span, kind: ExprKind::Boost(Box::new(expr), boost) }));
+            return Ok(Expr { kind: ExprKind::Field { field: term, value: Box::new(value) }, span });
         }
         text.at = after;
         return suffixes(text, Expr { span: term.span, kind: ExprKind::Term(term) });
     }
     if text.peek() == Some('(') { group(text) } else { value(text, false) }
-}
-
-/// A boost behind a field's value raises the whole clause.
-fn unboosted(expr: Expr) -> (Expr, Option<Box<str>>) {
-    match expr.kind {
-        ExprKind::Boost(inner, boost) => (*inner, Some(boost)),
-        kind => (Expr { kind, span: expr.span }, None),
-    }
 }
 
 fn group(text: &mut Text<'_>) -> Found<Expr> {
@@ -151,7 +139,7 @@ fn value(text: &mut Text<'_>, of_field: bool) -> Found<Expr> {
         }
         Some('[' | '{') => range(text)?,
         Some('/') => regex(text)?,
-        Some('<' | '>') if of_field => compare(text)?,
+        Some('<' | '>') => compare(text)?,
         _ if starts_term(text) && !at_operator(text) => {
             let term = term(text)?;
             Expr { span: term.span, kind: ExprKind::Term(term) }

@@ -32,11 +32,22 @@ pub(super) fn read(origin: &Arc<Origin>) -> Reading {
 }
 
 impl Rule {
-    /// The rule of a query that stands in no file; findings count in its own text.
+    /// The rule of an EQL query that stands in no file; findings count in its own text.
     #[must_use]
     pub fn of_query(query: &str) -> Rule {
         let origin = Origin { path: "query".into(), text: query.into(), format: RuleFormat::Eql };
         rule(&Arc::new(origin), query)
+    }
+
+    /// The same of a query in another language.
+    #[must_use]
+    pub fn of_query_in(language: Language, query: &str) -> Rule {
+        let kind = match language {
+            Language::Eql => RuleKind::Eql,
+            Language::Kql | Language::Lucene => RuleKind::Query,
+            Language::Esql => RuleKind::Esql,
+        };
+        Rule { kind, language: Some(language), ..Rule::of_query(query) }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::Fault;
 use crate::events::Events;
 use crate::finding::Finding;
-use quell::{Dialect, ResultPosition};
+use quell::{Dialect, Language, ResultPosition};
 use serde_json::Value;
 use std::rc::Rc;
 
@@ -42,6 +42,7 @@ pub struct ExpectedResult {
 
 #[derive(Clone, Debug, Default)]
 pub struct CaseOptions {
+    pub language: Language,
     pub dialect: Dialect,
     pub strict: bool,
     pub strict_elasticsearch: bool,
@@ -128,11 +129,13 @@ struct Reader {
 impl Reader {
     fn block(&mut self, block: Block<'_>) -> Result<(), Fault> {
         let (kind, info) = block.info.split_once(' ').unwrap_or((block.info, ""));
-        if !matches!(kind, "eql" | "expect") && !info.is_empty() {
+        if !matches!(kind, "eql" | "kql" | "lucene" | "expect") && !info.is_empty() {
             return Err(Fault::new(block.line, format!("`{kind}` takes no options")));
         }
         match kind {
-            "eql" => self.query(&block, info),
+            "eql" => self.query(&block, Language::Eql, info),
+            "kql" => self.query(&block, Language::Kql, info),
+            "lucene" => self.query(&block, Language::Lucene, info),
             "events" => {
                 self.events = Some(Rc::new(Events::parse(block.numbered())?));
                 Ok(())
@@ -167,10 +170,10 @@ impl Reader {
         }
     }
 
-    fn query(&mut self, block: &Block<'_>, info: &str) -> Result<(), Fault> {
+    fn query(&mut self, block: &Block<'_>, language: Language, info: &str) -> Result<(), Fault> {
         self.all_closed()?;
         let query = block.lines.join("\n");
-        let options = options(block.line, info)?;
+        let options = CaseOptions { language, ..options(block.line, info)? };
         if block.lines.iter().all(|line| line.trim().is_empty()) && query.is_empty() {
             return Err(Fault::new(block.line, "the query is empty; write a blank for an empty query"));
         }

@@ -5,7 +5,7 @@ use crate::document::{Case, Expected, ExpectedResult};
 use crate::events::{Events, Form};
 use crate::finding::{self, shown};
 use crate::scan::scan_of;
-use quell::{Constant, FileFinding, NoProgress, QueryError, Report, format_source};
+use quell::{Constant, FileFinding, NoProgress, QueryError, Report, format_query};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,8 +18,8 @@ pub fn run(case: &Case) -> Result<(), Fault> {
         }
         Expected::Results { line, events, results, cut } => {
             // The query as it stands and as the formatter writes it, over documents of both forms.
-            let formatted =
-                format_source(&case.query, case.options.dialect).map_err(|found| refusal(case, &found))?;
+            let formatted = format_query(&case.query, case.options.language, case.options.dialect)
+                .map_err(|found| refusal(case, &found))?;
             for (text, form) in
                 [(&case.query, Form::Dotted), (&case.query, Form::Nested), (&formatted, Form::Dotted)]
             {

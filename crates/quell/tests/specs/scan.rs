@@ -23,6 +23,7 @@ pub fn scan_of(case: &Case, text: &str) -> Result<Scan, QueryError> {
         size: options.size,
         result_position: options.result_position,
         dialect: options.dialect,
+        language: options.language,
     };
     query(text, &compile, &query_options)
 }
