@@ -411,8 +411,6 @@ fn missing_part(condition: &Condition, in_lineage: bool) -> Option<&'static str>
     condition.each_leaf(&mut |leaf| {
         let found = match &leaf.predicate {
             Predicate::Lineage { filter, .. } => missing_part(&filter.condition, true),
-            Predicate::AnyField { .. } => Some("tests on any field do not run yet"),
-            Predicate::FieldNames { .. } => Some("tests on patterns of field names do not run yet"),
             Predicate::Object { condition, .. } => missing_part(condition, in_lineage),
             _ => None,
         };
@@ -722,10 +720,10 @@ impl<'o> Compiler<'o> {
             | Predicate::IpOrder { field, .. }
             | Predicate::Version { field, .. }
             | Predicate::Boolean { field, .. }
-            | Predicate::Dynamic { field, .. } => How::Elements(self.slot(field, false)),
-            Predicate::Text { .. }
-            | Predicate::TextTerm { .. }
-            | Predicate::FieldNames { .. }
+            | Predicate::Dynamic { field, .. }
+            | Predicate::Text { field, .. }
+            | Predicate::TextTerm { field, .. } => How::Elements(self.slot(field, false)),
+            Predicate::FieldNames { .. }
             | Predicate::AnyField { .. }
             | Predicate::Object { .. }
             | Predicate::Lineage { .. }

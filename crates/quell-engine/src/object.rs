@@ -144,6 +144,12 @@ pub(crate) trait Root<'a> {
     /// The JSON texts of a field's objects.
     fn objects(&self, field: &FieldRef, arena: &'a Bump) -> &'a [&'a str];
 
+    /// Whether some scalar of the event satisfies the test, whatever its path. Only the event that is matched knows all of them.
+    fn any_scalar(&self, test: &mut dyn FnMut(&str, Datum<'_>) -> bool) -> bool {
+        _ = test;
+        false
+    }
+
     /// Whether the event's process stands in the relation.
     fn lineage(&self, relation: Relation, filter: &EventFilter) -> bool;
 }
@@ -164,6 +170,13 @@ impl<'a> Root<'a> for Matched<'a, '_> {
     fn objects(&self, field: &FieldRef, arena: &'a Bump) -> &'a [&'a str] {
         let Some(slot) = self.slot(field) else { return &[] };
         BumpVec::from_iter_in(self.event.prepared(slot).objects(), arena).into_bump_slice()
+    }
+
+    fn any_scalar(&self, test: &mut dyn FnMut(&str, Datum<'_>) -> bool) -> bool {
+        let mut found = false;
+        // What nests too deeply is seen as far as it was read.
+        _ = self.event.walk(&mut |path, value| found = found || test(path, value));
+        found
     }
 
     /// Matching leaves it open: no predicate that is asked here has it.
@@ -273,6 +286,11 @@ impl<'a, 'o> Level<'a, 'o> {
 impl<'a> Fields<'a> for Level<'a, '_> {
     fn values(&self, field: &FieldRef, _arena: &'a Bump) -> &'a [Datum<'a>] {
         self.scalars(field)
+    }
+
+    /// Within an element too it is the event's.
+    fn any_scalar(&self, test: &mut dyn FnMut(&str, Datum<'_>) -> bool) -> bool {
+        self.shared.root.any_scalar(test)
     }
 
     fn lineage(&self, relation: Relation, filter: &EventFilter) -> bool {

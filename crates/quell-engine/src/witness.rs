@@ -126,9 +126,9 @@ fn weight(predicate: &Predicate) -> Option<u64> {
         Predicate::Number { .. } | Predicate::Dynamic { .. } | Predicate::TextOrder { .. } => Some(4000),
         Predicate::Boolean { .. } | Predicate::Date { .. } => Some(5000),
         Predicate::Exists(_) => Some(7000),
-        Predicate::Text { .. }
-        | Predicate::TextTerm { .. }
-        | Predicate::FieldNames { .. }
+        // Rare fields; an event without one costs nothing.
+        Predicate::Text { .. } | Predicate::TextTerm { .. } => Some(400),
+        Predicate::FieldNames { .. }
         | Predicate::AnyField { .. }
         | Predicate::Object { .. }
         | Predicate::Lineage { .. }

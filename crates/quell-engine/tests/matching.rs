@@ -5,8 +5,9 @@ mod scan;
 
 use quell_engine::{Engine, EngineOptions, EngineRule};
 use quell_eql::Dialect;
-use quell_event::{Event, EventState, Facts, Resolver, Scalar, Slot};
+use quell_event::{Event, EventState, Facts, Resolver, Scalar, Slot, Whole};
 use quell_ir::logic::{Query, Step};
+use quell_ir::pattern::Wildcard;
 use quell_ir::{Case, Condition, EventFilter, FieldRef, FieldType, Logic, Predicate, Span};
 use scan::{bare_rule, engine, engine_of, hit_rules, hits_of, query, with_rule};
 use std::sync::Arc;
@@ -384,35 +385,12 @@ fn what_cannot_run_yet_is_named() {
         rule.os_list = vec!["windows".to_owned()];
         with_rule(rule, eql)
     };
-    let keyword = |field| Predicate::Keyword { field, values: vec!["a".into()], case: Case::Sensitive };
-    let nameless = || Box::new(keyword(FieldRef::event("", FieldType::Keyword)));
-    let of = |predicate| EngineRule {
-        rule: Arc::new(bare_rule("x")),
-        query: Query {
-            logic: Logic::Event(EventFilter {
-                category: None,
-                condition: Condition::Not(Box::new(Condition::leaf(predicate, Span::default()))),
-                span: Span::default(),
-            }),
-            pipes: Vec::new(),
-        },
-    };
-    let cases = [
-        (
-            endpoint(
-                "sequence [any where true] as event0 [any where descendant of [any where user.name == event0.user.name]]",
-            ),
-            "within lineage",
+    let cases = [(
+        endpoint(
+            "sequence [any where true] as event0 [any where descendant of [any where user.name == event0.user.name]]",
         ),
-        (of(Predicate::AnyField { test: nameless() }), "any field"),
-        (
-            of(Predicate::FieldNames {
-                pattern: quell_ir::pattern::Wildcard::parse("a.*"),
-                test: nameless(),
-            }),
-            "field names",
-        ),
-    ];
+        "within lineage",
+    )];
     for (rule, word) in cases {
         let (engine, not_run) = Engine::new(
             vec![rule, with_rule(bare_rule("runs"), "any where true")],
@@ -461,6 +439,50 @@ fn fields_that_a_mapping_makes_are_matched() {
     let mut event = Event::new(record, &mut state, Some(&resolver));
     engine.matcher().match_event(&mut event, &mut || scan::record_ref(0, record), &mut hits);
     assert_eq!(hits.len(), 1);
+}
+
+impl Whole for Mapped {
+    fn document(&self, record: &str, _: &dyn Facts) -> Option<String> {
+        Some(format!(r#"{{"process":{{"name":"NMAP","args":["a",7]}},"winlog":{{"event_data":{record}}}}}"#))
+    }
+}
+
+#[test]
+fn tests_that_name_no_field_see_the_whole_document_that_a_mapping_makes() {
+    let keyword = |value: &str| Predicate::Keyword {
+        field: FieldRef::event("", FieldType::Unknown),
+        values: vec![value.into()],
+        case: Case::Sensitive,
+    };
+    let any = |value: &str| Predicate::AnyField { test: Box::new(keyword(value)) };
+    let named = |names: &str, value: &str| Predicate::FieldNames {
+        pattern: Wildcard::parse(names),
+        test: Box::new(keyword(value)),
+    };
+    let cases = [
+        (any("NMAP"), true),
+        (any("nmap"), true),
+        (any("7"), true),
+        (any("zmap"), false),
+        (named("winlog.*", "nmap"), true),
+        (named("process.*", "nmap"), false),
+        (named("process.a*", "7"), true),
+    ];
+    for (predicate, expected) in cases {
+        let condition = Condition::leaf(predicate.clone(), Span::default());
+        let filter = EventFilter { category: None, condition, span: Span::default() };
+        let query = Query { logic: Logic::Event(filter), pipes: vec![] };
+        let rules = vec![EngineRule { rule: Arc::new(bare_rule("0")), query }];
+        let engine = engine_of(rules, &EngineOptions::default());
+        let mapped = Mapped { name: Slot::new(u32::MAX) };
+        let record = r#"{"Image":"nmap"}"#;
+        let mut state = EventState::default();
+        state.begin(1, engine.fields().len());
+        let mut hits = Vec::new();
+        let mut event = Event::new(record, &mut state, Some(&mapped)).with_whole(&mapped);
+        engine.matcher().match_event(&mut event, &mut || scan::record_ref(0, record), &mut hits);
+        assert_eq!(hits.len(), usize::from(expected), "{predicate:?}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use quell_ir::expr::CompareOp;
 use quell_ir::function;
 use quell_ir::logic::Category;
 use quell_ir::pattern::{IpBlock, Regex, Wildcard, folded};
+use quell_ir::predicate::{Analyzer, TermTest};
 use quell_ir::{
     Case, Condition, EventFilter, Expr, FieldRef, FieldType, Logic, Predicate, Query, Scope, Span, Value,
 };
@@ -20,7 +21,7 @@ use serde_json::Value as Json;
 use std::sync::Arc;
 
 const NAMES: [&str; 4] = ["event.category", "event.type", "a", "b.c"];
-const WORDS: [&str; 8] = ["process", "start", "a", "AB", "ab7", "7", "10.0.0.1", "É"];
+const WORDS: [&str; 9] = ["process", "start", "a", "AB", "ab7", "7", "10.0.0.1", "É", "a start-7, É"];
 
 fn field(scope: Scope) -> impl Strategy<Value = FieldRef> {
     let kind = prop_oneof![Just(FieldType::Keyword), Just(FieldType::Unknown)];
@@ -103,6 +104,46 @@ fn predicate(scope: Scope) -> impl Strategy<Value = Predicate> {
         1 => length,
         1 => joined,
         2 => of_endgame(scope.clone()),
+        1 => (f(), analyzer(), proptest::collection::vec(term(), 1..3)).prop_map(|(field, analyzer, terms)| {
+            Predicate::Text { field, analyzer, terms }
+        }),
+        1 => (f(), analyzer(), term_test()).prop_map(|(field, analyzer, test)| {
+            Predicate::TextTerm { field, analyzer, test }
+        }),
+        1 => nameless().prop_map(|test| Predicate::AnyField { test: Box::new(test) }),
+        1 => (proptest::sample::select(&["*", "a", "b*", "event.*", "*.c"][..]), nameless()).prop_map(|(names, test)| {
+            Predicate::FieldNames { pattern: Wildcard::parse(names), test: Box::new(test) }
+        }),
+    ]
+}
+
+fn analyzer() -> impl Strategy<Value = Analyzer> {
+    prop_oneof![Just(Analyzer::Standard), Just(Analyzer::PowerShell)]
+}
+
+fn term() -> impl Strategy<Value = Arc<str>> {
+    word().prop_map(|word| word.to_lowercase().into())
+}
+
+fn term_test() -> impl Strategy<Value = TermTest> {
+    prop_oneof![
+        Just(TermTest::Wildcard(Wildcard::parse("a*"))),
+        Just(TermTest::Regex(Regex::parse("[a-c]+[0-9]*").unwrap())),
+    ]
+}
+
+/// A test of some field without a name.
+fn nameless() -> impl Strategy<Value = Predicate> {
+    let field = || FieldRef::event("", FieldType::Unknown);
+    prop_oneof![
+        word().prop_map(move |word| Predicate::Keyword {
+            field: field(),
+            values: vec![word.into()],
+            case: Case::Sensitive
+        }),
+        (analyzer(), proptest::collection::vec(term(), 1..3))
+            .prop_map(move |(analyzer, terms)| Predicate::Text { field: field(), analyzer, terms }),
+        Just(Predicate::Exists(field())),
     ]
 }
 

@@ -1,8 +1,10 @@
 //! One event in view: a record, its slots, and the resolver that makes ECS slots from source slots.
 
 use crate::projection::Frame;
-use crate::{Facts, NoFacts, Scalar, Slot, SlotTable, TextRef};
+use crate::walk::walk;
+use crate::{Facts, NoFacts, ProjectionError, Scalar, Slot, SlotTable, TextRef};
 use quell_ir::Datum;
+use std::cell::OnceCell;
 
 /// Buffers for one event at a time, reused from event to event by one thread.
 #[derive(Debug, Default)]
@@ -42,6 +44,12 @@ pub trait Resolver: Sync {
     fn resolve(&self, slot: Slot, record: &str, facts: &dyn Facts, state: &mut EventState);
 }
 
+/// Makes the whole ECS document of a record, for tests that name no field.
+pub trait Whole: Sync {
+    /// The document's JSON text; `None` where there is none.
+    fn document(&self, record: &str, facts: &dyn Facts) -> Option<String>;
+}
+
 /// An event that conditions can be tested on.
 pub struct Event<'a> {
     record: &'a str,
@@ -49,19 +57,41 @@ pub struct Event<'a> {
     /// `None`: the record is an ECS document, and source slots are ECS slots.
     resolver: Option<&'a dyn Resolver>,
     facts: &'a dyn Facts,
+    whole: Option<&'a dyn Whole>,
+    /// The whole document, made when it is first asked for.
+    document: OnceCell<Option<String>>,
 }
 
 impl<'a> Event<'a> {
     /// A view of a record whose source slots are filled. Without a resolver, source slot n is ECS slot n.
     #[must_use]
     pub fn new(record: &'a str, state: &'a mut EventState, resolver: Option<&'a dyn Resolver>) -> Self {
-        Event { record, state, resolver, facts: &NoFacts }
+        Event { record, state, resolver, facts: &NoFacts, whole: None, document: OnceCell::new() }
     }
 
     /// The same, with facts that its resolver may ask for.
     #[must_use]
     pub fn with_facts(self, facts: &'a dyn Facts) -> Self {
         Event { facts, ..self }
+    }
+
+    /// The same, with what makes its whole document.
+    #[must_use]
+    pub fn with_whole(self, whole: &'a dyn Whole) -> Self {
+        Event { whole: Some(whole), ..self }
+    }
+
+    /// Calls `visit` with the dotted path and the value of every scalar of its ECS document but nulls. Slow: for tests that
+    /// name no field.
+    ///
+    /// # Errors
+    /// Where the document nests too deeply; what stands before was visited.
+    pub fn walk(&self, visit: &mut dyn FnMut(&str, Datum<'_>)) -> Result<(), ProjectionError> {
+        if self.resolver.is_none() {
+            return walk(self.record, visit);
+        }
+        let make = || self.whole.and_then(|whole| whole.document(self.record, self.facts));
+        self.document.get_or_init(make).as_deref().map_or(Ok(()), |document| walk(document, visit))
     }
 
     /// The record's JSON text.

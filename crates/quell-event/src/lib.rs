@@ -17,7 +17,7 @@ mod slots;
 mod walk;
 
 pub use cursor::decode_escape;
-pub use event::{Event, EventState, Resolver, Values};
+pub use event::{Event, EventState, Resolver, Values, Whole};
 pub use facts::{Facts, KnownProcess, NoFacts, PartOfLife};
 pub use fields::{FieldSet, Slot};
 pub use index_names::{EventIndex, beat_of, index_names};

@@ -4,15 +4,18 @@
 //! fields can need; then provider and event id choose a plan, and the plan makes a field from its sources the first time
 //! that a rule reads it. Nothing is allocated for an event once the buffers have grown.
 
-use crate::Layout;
 use crate::layout::Envelope;
 use crate::mapping::Mappings;
 use crate::mapping::derive::{Settings, integer};
 use crate::mapping::plan::{Place, Plan, Planner, Sources};
+use crate::{DocumentDecoder, Layout};
 use jiff::tz::TimeZone;
-use quell_event::{Event, EventState, Facts, FieldSet, Projection, ProjectionBuilder, Resolver, Slot, Want};
+use quell_event::{
+    Event, EventState, Facts, FieldSet, Projection, ProjectionBuilder, Resolver, Slot, Want, Whole,
+};
 use quell_ir::Datum;
 use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
 use thiserror::Error;
 
 /// What the user decides of decoding.
@@ -47,6 +50,10 @@ impl From<quell_event::ProjectionError> for DecodeError {
 
 /// Makes events of records.
 pub struct Decoder {
+    layout: Layout,
+    options: DecodeOptions,
+    /// What makes whole documents, once one is asked for.
+    documents: OnceLock<Box<DocumentDecoder>>,
     projection: Projection,
     source_slots: usize,
     ecs_slots: usize,
@@ -70,20 +77,38 @@ impl Decoder {
         options: &DecodeOptions,
     ) -> Decoder {
         match layout.envelope() {
-            None => Self::identity(fields, subtree),
-            Some(envelope) => Self::windows(envelope, fields, options),
+            None => Self::identity(layout, fields, subtree, options),
+            Some(envelope) => Self::windows(layout, envelope, fields, options),
         }
     }
 
-    fn identity(fields: &FieldSet, subtree: &dyn Fn(Slot) -> bool) -> Decoder {
+    fn identity(
+        layout: Layout,
+        fields: &FieldSet,
+        subtree: &dyn Fn(Slot) -> bool,
+        options: &DecodeOptions,
+    ) -> Decoder {
         let mut projection = ProjectionBuilder::new();
         for (slot, path) in fields.iter() {
             projection.add(path, slot.index(), if subtree(slot) { Want::Subtree } else { Want::Scalars });
         }
-        Decoder { projection: projection.build(), source_slots: fields.len(), ecs_slots: 0, windows: None }
+        Decoder {
+            layout,
+            options: options.clone(),
+            documents: OnceLock::new(),
+            projection: projection.build(),
+            source_slots: fields.len(),
+            ecs_slots: 0,
+            windows: None,
+        }
     }
 
-    fn windows(envelope: &'static Envelope, fields: &FieldSet, options: &DecodeOptions) -> Decoder {
+    fn windows(
+        layout: Layout,
+        envelope: &'static Envelope,
+        fields: &FieldSet,
+        options: &DecodeOptions,
+    ) -> Decoder {
         let settings = Settings { timezone: options.timezone.clone() };
         let mut sources = Sources::new(envelope);
         let key = EventKey {
@@ -103,7 +128,15 @@ impl Decoder {
         let (sources, ecs_slots) = planner.finish();
         let (source_slots, projection) = sources.finish();
         let windows = WindowsPlans { mappings, key, providers, every };
-        Decoder { projection: projection.build(), source_slots, ecs_slots, windows: Some(windows) }
+        Decoder {
+            layout,
+            options: options.clone(),
+            documents: OnceLock::new(),
+            projection: projection.build(),
+            source_slots,
+            ecs_slots,
+            windows: Some(windows),
+        }
     }
 
     /// Reads a record. Its fields are made when they are asked for, of the record and of what is known besides.
@@ -119,7 +152,16 @@ impl Decoder {
         state.begin(self.source_slots, self.ecs_slots);
         self.projection.project(record, state)?;
         let resolver = self.windows.as_ref().map(|windows| windows.choose(record, state) as &dyn Resolver);
-        Ok(Event::new(record, state, resolver).with_facts(facts))
+        Ok(Event::new(record, state, resolver).with_facts(facts).with_whole(self))
+    }
+}
+
+impl Whole for Decoder {
+    fn document(&self, record: &str, facts: &dyn Facts) -> Option<String> {
+        let documents =
+            self.documents.get_or_init(|| Box::new(DocumentDecoder::new(self.layout, &self.options)));
+        let document = documents.document(record, facts).ok()?;
+        Some(serde_json::Value::Object(document).to_string())
     }
 }
 

@@ -32,6 +32,13 @@ pub trait Fields<'a> {
         false
     }
 
+    /// Calls `test` with the dotted path and the value of every scalar of the event until it gives true, and says whether it
+    /// did.
+    fn any_scalar(&self, test: &mut dyn FnMut(&str, Datum<'_>) -> bool) -> bool {
+        _ = test;
+        false
+    }
+
     /// Whether the process of the event stands in the relation to one whose event the filter selects.
     fn lineage(&self, relation: Relation, filter: &EventFilter) -> bool {
         _ = (relation, filter);
@@ -90,13 +97,18 @@ pub fn constant<'a>(expr: &'a Expr, arena: &'a Bump) -> Option<Datum<'a>> {
     (!named && !evaluation.cut.get()).then_some(value)
 }
 
-/// Whether a predicate holds for an event. [`Predicate::FieldNames`] and [`Predicate::AnyField`] ask for fields without a
-/// name, which a reader by name cannot give: they are false here.
+/// Whether a predicate holds for an event.
 pub fn predicate<'a>(predicate: &'a Predicate, fields: &dyn Fields<'a>, arena: &'a Bump) -> Outcome {
     let plain = |holds| Outcome { holds, cut: false };
     match predicate {
         Predicate::Expr(expr) => holds(expr, fields, arena),
         Predicate::Lineage { relation, filter } => plain(fields.lineage(*relation, filter)),
+        Predicate::AnyField { test } => {
+            plain(fields.any_scalar(&mut |_, value| !value.is_null() && test.test_datum(value)))
+        }
+        Predicate::FieldNames { pattern, test } => plain(fields.any_scalar(&mut |path, value| {
+            !value.is_null() && pattern.matches(path, Case::Sensitive) && test.test_datum(value)
+        })),
         Predicate::Object { field, condition: inner } => {
             let mut cut = false;
             let holds = fields.any_object(field, &mut |element| {

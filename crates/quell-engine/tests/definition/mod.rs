@@ -81,6 +81,17 @@ fn datum(value: &Json) -> Option<Datum<'_>> {
     }
 }
 
+fn any_scalar(value: &Json, path: &str, test: &mut dyn FnMut(&str, Datum<'_>) -> bool) -> bool {
+    match value {
+        Json::Object(members) => members.iter().any(|(name, value)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            any_scalar(value, &path, test)
+        }),
+        Json::Array(list) => list.iter().any(|value| any_scalar(value, path, test)),
+        scalar => datum(scalar).is_some_and(|value| test(path, value)),
+    }
+}
+
 impl<'a> Fields<'a> for Plain<'a, '_> {
     fn values(&self, field: &FieldRef, arena: &'a Bump) -> &'a [Datum<'a>] {
         let values: Vec<Datum<'a>> = self.found(field).into_iter().filter_map(datum).collect();
@@ -91,6 +102,14 @@ impl<'a> Fields<'a> for Plain<'a, '_> {
         self.found(field).into_iter().any(|object| {
             !object.is_null() && test(&Plain { object, around: Some(self), before: self.before })
         })
+    }
+
+    fn any_scalar(&self, test: &mut dyn FnMut(&str, Datum<'_>) -> bool) -> bool {
+        let mut event = self;
+        while let Some(around) = event.around {
+            event = around;
+        }
+        any_scalar(event.object, "", test)
     }
 
     fn lineage(&self, relation: Relation, filter: &EventFilter) -> bool {
