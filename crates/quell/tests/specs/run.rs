@@ -5,7 +5,7 @@ use crate::document::{Case, Expected, ExpectedResult};
 use crate::events::{Events, Form};
 use crate::finding::{self, shown};
 use crate::scan::scan_of;
-use quell::{Constant, FileFinding, NoProgress, QueryError, Report, format_query};
+use quell::{Alert, Constant, FileFinding, NoProgress, Particulars, QueryError, Report, format_query};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,8 +18,11 @@ pub fn run(case: &Case) -> Result<(), Fault> {
         }
         Expected::Results { line, events, results, cut } => {
             // The query as it stands and as the formatter writes it, over documents of both forms.
-            let formatted = format_query(&case.query, case.options.language, case.options.dialect)
-                .map_err(|found| refusal(case, &found))?;
+            let formatted = match case.options.rule {
+                true => case.query.clone(),
+                false => format_query(&case.query, case.options.language, case.options.dialect)
+                    .map_err(|found| refusal(case, &found))?,
+            };
             for (text, form) in
                 [(&case.query, Form::Dotted), (&case.query, Form::Nested), (&formatted, Form::Dotted)]
             {
@@ -97,6 +100,7 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
         return Err(format!("the events could not be read: {warning:?}"));
     }
     let with_keys = |place: usize| expected.get(place).is_some_and(|line| line.keys.is_some());
+    let with_counts = |place: usize| expected.get(place).is_some_and(|line| line.totals.is_some());
     let mut found = Vec::new();
     for (place, alert) in report.alerts.iter().enumerate() {
         let ids = alert.members.iter().map(|member| match member {
@@ -107,6 +111,7 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
         let ids = ids.ok_or("a result is none of the events")?;
         let keys: Vec<Value> = alert.keys.iter().map(json).collect();
         let totals = alert.totals.as_ref().map(|totals| totals.to_json().into());
+        let totals = totals.or_else(|| counted(alert).filter(|_| with_counts(place)));
         found.push(line(&ids, with_keys(place).then_some(&keys), totals.as_ref()));
     }
     let ids = |line: &ExpectedResult| -> Vec<String> {
@@ -119,6 +124,14 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
     }
     let list = |lines: &[String]| if lines.is_empty() { "nothing".to_owned() } else { lines.join("; ") };
     Err(format!("expected {}, found {}", list(&wanted), list(&found)))
+}
+
+/// What a threshold rule has counted: `{"count":3}`, with the cardinalities by field where there are any.
+fn counted(alert: &Alert) -> Option<Value> {
+    let Some(Particulars::Threshold(result)) = alert.particulars.as_deref() else { return None };
+    let distinct = result.cardinality.iter().map(|(field, n)| (field.to_string(), Value::from(*n)));
+    let counts = distinct.chain([("count".to_owned(), result.count.into())]);
+    Some(Value::Object(counts.collect()))
 }
 
 fn line<S: AsRef<str>>(ids: &[S], keys: Option<&Vec<Value>>, totals: Option<&Value>) -> String {
