@@ -6,7 +6,7 @@
 use crate::compile::Engine;
 use crate::correlate::{Detection, Member};
 use crate::hit::hex;
-use crate::particulars::Particulars;
+use crate::particulars::{Enrichment, Particulars};
 use crate::pipes::Totals;
 use quell_ir::Value as Constant;
 use quell_rules::{Rule, RuleKind, RuleSeverity, Threat};
@@ -58,7 +58,7 @@ impl Alert {
     pub fn is_joined(&self) -> bool {
         match self.particulars.as_deref() {
             Some(Particulars::Threshold(_)) => true,
-            Some(Particulars::NewTerms(_)) => false,
+            Some(Particulars::NewTerms(_) | Particulars::Enrichments(_)) => false,
             None => self.members.len() > 1 || !self.keys.is_empty(),
         }
     }
@@ -133,6 +133,9 @@ pub fn alert_document(alert: &Alert, mut sources: Vec<Option<Map<String, Value>>
     if let Some(particulars) = &alert.particulars {
         content.extend(particulars.to_json());
     }
+    if let Some(Particulars::Enrichments(enrichments)) = alert.particulars.as_deref() {
+        enrich(&mut document, enrichments);
+    }
     take_out(&mut document, "kibana.alert");
     let kibana = document.entry("kibana").or_insert_with(|| Value::Object(Map::new()));
     if !kibana.is_object() {
@@ -150,6 +153,21 @@ pub fn alert_document(alert: &Alert, mut sources: Vec<Option<Map<String, Value>>
         document.insert("events".into(), sources.into_iter().map(event).collect());
     }
     document
+}
+
+/// Adds what is known of threats to what the event says of itself.
+fn enrich(document: &mut Map<String, Value>, enrichments: &[Enrichment]) {
+    let own = match at_path(document, "threat.enrichments").cloned() {
+        None => Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(one) => vec![one],
+    };
+    take_out(document, "threat.enrichments");
+    let all = own.into_iter().chain(enrichments.iter().map(Enrichment::to_json)).collect();
+    match document.entry("threat").or_insert_with(|| Value::Object(Map::new())) {
+        Value::Object(threat) => _ = threat.insert("enrichments".into(), all),
+        _ => _ = document.insert("threat.enrichments".into(), all),
+    }
 }
 
 /// The fields that all documents hold with the same value, written as the first one writes them.

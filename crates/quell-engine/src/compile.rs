@@ -14,6 +14,7 @@ use crate::residual::{CaptureField, Captured, Residual, each_lineage, keep, poss
 use crate::saved;
 use crate::sequence::SequencePlan;
 use crate::text_index::{TextIndex, TextIndexBuilder};
+use crate::threats::{Indicator, Lookup, has_fields};
 use crate::threshold::{Distinct, ThresholdPlan};
 use crate::truth::PredicateId;
 use crate::witness;
@@ -56,6 +57,8 @@ pub struct EngineOptions {
     pub limit: Option<ResultLimit>,
     /// Whether new terms rules speak before they have seen a whole history window.
     pub no_warm_up: bool,
+    /// The indicators of indicator match rules, by rule id. One that has none cannot run.
+    pub indicators: BTreeMap<String, Arc<[Arc<Indicator>]>>,
 }
 
 /// How many results of a query are kept. It stands directly in front of the first `head` or `tail` and takes its
@@ -120,6 +123,8 @@ pub(crate) struct CompiledRule {
     /// A hash of what its query means.
     pub(crate) meaning: String,
     pub(crate) reads: Reads,
+    /// The indicators that its events must match.
+    pub(crate) lookup: Option<Lookup>,
     /// The number of its first step.
     first_step: usize,
 }
@@ -259,7 +264,7 @@ impl Engine {
         let mut compiler = Compiler::new(options);
         let mut not_run = Vec::new();
         for EngineRule { rule, query } in rules {
-            match missing_part_of(&query) {
+            match missing_part_of(&query).or_else(|| compiler.missing_indicators(&rule, &query)) {
                 None => compiler.add(rule, query),
                 Some(reason) => not_run.push(NotRunYet { rule, reason }),
             }
@@ -399,9 +404,6 @@ impl Engine {
 
 /// What a query needs that the engine does not have yet.
 fn missing_part_of(query: &Query) -> Option<&'static str> {
-    if let Logic::ThreatMatch(_) = query.logic {
-        return Some("no indicators are given");
-    }
     query.filters().into_iter().find_map(|(filter, _)| missing_part(&filter.condition, false))
 }
 
@@ -491,7 +493,7 @@ impl<'o> Compiler<'o> {
     fn add(&mut self, rule: Arc<Rule>, query: Query) {
         let sharding = sharding(&query);
         let meaning = saved::meaning(&query, &suppressed_by(&rule).collect::<Vec<_>>());
-        let mut counted = Vec::new();
+        let (mut counted, mut lookup) = (Vec::new(), None);
         let (mut join, steps) = match query.logic {
             Logic::Event(filter) => (Join::Event, vec![(filter, None)]),
             Logic::Sequence(sequence) => {
@@ -518,8 +520,11 @@ impl<'o> Compiler<'o> {
                     NewTermsPlan { history: nanoseconds(terms.history), no_warm_up: self.options.no_warm_up };
                 (Join::NewTerms(plan), vec![(terms.filter, Some(terms.terms))])
             }
-            // Such a rule is not added without indicators.
-            Logic::ThreatMatch(threat) => (Join::Event, vec![(threat.filter, None)]),
+            Logic::ThreatMatch(threat) => {
+                lookup = Some(self.lookup(&rule, &threat));
+                let condition = Condition::all([has_fields(&threat), threat.filter.condition]);
+                (Join::Event, vec![(EventFilter { condition, ..threat.filter }, None)])
+            }
         };
         let index = match &rule.index {
             Some(patterns) if !self.options.any_index => Some(self.index.intern(patterns, &mut self.fields)),
@@ -555,7 +560,28 @@ impl<'o> Compiler<'o> {
             tiebreaker: tiebreaker.map(|field| self.fields.intern(field)),
             captures: suppressed_by(&rule).map(|field| self.fields.intern(field)).collect(),
         };
-        self.rules.push(CompiledRule { rule, pipes, join, sharding, meaning, reads, first_step });
+        self.rules.push(CompiledRule { rule, pipes, join, sharding, meaning, reads, lookup, first_step });
+    }
+
+    /// Why an indicator match rule cannot run, if that is for want of indicators.
+    fn missing_indicators(&self, rule: &Rule, query: &Query) -> Option<&'static str> {
+        match (&query.logic, self.options.indicators.get(&rule.id)) {
+            (Logic::ThreatMatch(_), None) => Some("no indicators are given (`--indicators`)"),
+            (Logic::ThreatMatch(_), Some(given)) if given.is_empty() => {
+                Some("none of the indicators that are given satisfies its threat query")
+            }
+            _ => None,
+        }
+    }
+
+    fn lookup(&mut self, rule: &Rule, threat: &logic::ThreatMatch) -> Lookup {
+        let indicators = self.options.indicators.get(&rule.id).cloned().unwrap_or_default();
+        Lookup::new(threat, &indicators, |field| KeyField {
+            slot: self.slot(field, false),
+            kind: field.kind,
+            optional: false,
+            folded: false,
+        })
     }
 
     /// The fields of the time of a rule's events.

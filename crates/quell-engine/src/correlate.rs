@@ -365,7 +365,7 @@ impl<'e> Correlator<'e> {
         }
         let member = self.recent.member(hit);
         let Some(rule) = self.engine.rules.get(hit.rule as usize) else { return true };
-        let detection = Detection::of_event(hit.rule, member);
+        let detection = rule.detection(hit, member);
         if let Some(detection) = state.pipes.push(&rule.pipes, detection, &mut self.room) {
             found.found(detection, false);
         }
@@ -546,7 +546,7 @@ impl<'e> Correlator<'e> {
             (Join::Event, _) => {
                 if alone(first)
                     && let Some(detection) =
-                        state.pipes.push(&rule.pipes, Detection::of_event(number, member), &mut self.room)
+                        state.pipes.push(&rule.pipes, rule.detection(first, member), &mut self.room)
                 {
                     found.found(detection, false);
                 }
@@ -605,6 +605,15 @@ fn decided<'h>(
     let outcome = engine.decide(hit, &earlier, lineage);
     cut.set(cut.get() + u64::from(outcome.cut));
     outcome.holds
+}
+
+impl CompiledRule {
+    /// A hit of an event rule as a detection.
+    fn detection(&self, hit: &Hit, member: Member) -> Detection {
+        let enrichments = self.lookup.as_ref().map(|lookup| lookup.enrichments(&hit.keys));
+        let particulars = enrichments.map(|all| Box::new(Particulars::Enrichments(all)));
+        Detection { particulars, ..Detection::of_event(hit.rule, member) }
+    }
 }
 
 impl Detection {

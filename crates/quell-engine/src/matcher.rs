@@ -130,7 +130,16 @@ fn hit(
             }
             keys
         }
-        None => Keys::default(),
+        None => match rule.and_then(|rule| rule.lookup.as_ref()) {
+            Some(lookup) => {
+                let matches = lookup.matches(event);
+                if matches.list.is_empty() {
+                    return None;
+                }
+                matches
+            }
+            None => Keys::default(),
+        },
     };
     let mut ask = |program: &Program, event: &mut Event<'_>| program.run(|id| answers.test(id, event));
     let facts = step.residual.as_ref().map(|residual| residual.facts(event, &mut ask));

@@ -14,6 +14,46 @@ pub enum Particulars {
     Threshold(ThresholdResult),
     /// The values of a new terms rule that were not seen before, in the order of its fields.
     NewTerms(Vec<Value>),
+    /// The indicators that an event matches.
+    Enrichments(Vec<Enrichment>),
+}
+
+/// That a value of an event is one of an indicator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Enrichment {
+    /// The value.
+    pub atomic: Value,
+    /// The event's field.
+    pub field: Arc<str>,
+    /// The indicator's id.
+    pub id: Arc<str>,
+    /// The index that the indicator is kept in, or the file.
+    pub index: Arc<str>,
+    /// The name of its feed.
+    pub feed: Option<Arc<str>>,
+    /// What is known of it, as JSON.
+    pub indicator: Arc<str>,
+}
+
+impl Enrichment {
+    /// An entry of `threat.enrichments`. Source: ECS, "Threat fields".
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let indicator: serde_json::Value =
+            serde_json::from_str(&self.indicator).unwrap_or_else(|_| json!({}));
+        let feed = self.feed.as_ref().map_or_else(|| json!({}), |name| json!({ "name": &**name }));
+        json!({
+            "indicator": indicator,
+            "feed": feed,
+            "matched": {
+                "atomic": as_json(&self.atomic),
+                "field": &*self.field,
+                "id": &*self.id,
+                "index": &*self.index,
+                "type": "indicator_match_rule",
+            },
+        })
+    }
 }
 
 /// What a threshold rule counted, up to the event that reached the threshold.
@@ -30,7 +70,7 @@ pub struct ThresholdResult {
 }
 
 impl Particulars {
-    /// The fields that it has in an alert document below `kibana.alert`. Source: Elastic Security's "Detection alert
+    /// The fields that it has in an alert document below `kibana.alert`; enrichments stand elsewhere. Source: Elastic Security's "Detection alert
     /// schema".
     #[must_use]
     pub fn to_json(&self) -> Map<String, serde_json::Value> {
@@ -42,6 +82,7 @@ impl Particulars {
             Particulars::NewTerms(terms) => {
                 fields.insert("new_terms".into(), terms.iter().map(as_json).collect());
             }
+            Particulars::Enrichments(_) => {}
         }
         fields
     }
@@ -53,6 +94,7 @@ impl Particulars {
                 result.terms.iter().map(|(_, value)| join_key::bytes(std::slice::from_ref(value))).sum()
             }
             Particulars::NewTerms(terms) => join_key::bytes(terms),
+            Particulars::Enrichments(enrichments) => size_of_val(enrichments.as_slice()),
         };
         size_of::<Particulars>() + values
     }

@@ -19,8 +19,8 @@ pub struct CompileOptions<'s> {
     /// The dialect of EQL; `None` is the rule format's own.
     pub dialect: Option<Dialect>,
     /// What relative dates count from in queries over indicators, in nanoseconds since 1970: a feed is as new as its newest
-    /// indicator.
-    pub indicators_now: i64,
+    /// indicator. None where there are no indicators: a rule that asks for them does not run then.
+    pub indicators_now: Option<i64>,
 }
 
 impl<'s> CompileOptions<'s> {
@@ -32,7 +32,7 @@ impl<'s> CompileOptions<'s> {
             strict: false,
             strict_elasticsearch: false,
             dialect: None,
-            indicators_now: 0,
+            indicators_now: None,
         }
     }
 }
@@ -149,7 +149,13 @@ fn compile_query(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
     warnings.append(&mut fields.findings);
     match logic {
         Some(logic) if !warnings.iter().any(Diagnostic::is_error) => {
-            Outcome::Runs { query: Query { logic, pipes: Vec::new() }, warnings }
+            let without = matches!(logic, Logic::ThreatMatch(_)) && options.indicators_now.is_none();
+            let query = Query { logic, pipes: Vec::new() };
+            if without {
+                let reason = "no indicators are given (`--indicators`)".to_owned();
+                return Outcome::NotRunYet { reason, query: Some(query), warnings };
+            }
+            Outcome::Runs { query, warnings }
         }
         _ => Outcome::Refused(warnings),
     }
@@ -161,7 +167,9 @@ fn compile_indicators(
     options: &CompileOptions<'_>,
 ) -> Result<CompiledCondition, Vec<Diagnostic>> {
     match &fields.query {
-        Some(text) => compile_condition(text, fields.language, Some(options.indicators_now), options),
+        Some(text) => {
+            compile_condition(text, fields.language, Some(options.indicators_now.unwrap_or(0)), options)
+        }
         None => Err(vec![Diagnostic::new(Code::MISSING_RULE_FIELD, "the rule has no threat query")]),
     }
 }

@@ -19,6 +19,7 @@ mod context;
 mod decode;
 mod documents;
 mod explain;
+mod indicators;
 mod pipeline;
 mod query;
 mod scan;
@@ -31,6 +32,7 @@ pub use explain::{
     Explain, Explanation, Focus, KeptOut, NotExplained, Part, PartCounts, PartKind, PartVerdict, Reason,
     ReasonKind, SeenEvent, Told, ToldSink,
 };
+pub use indicators::{IndicatorError, Indicators};
 pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{QueryError, QueryOptions, format_query, query};
 pub use scan::{AlertSink, NotRun, Report, Scan, ScanOptions, Stats};

@@ -3,11 +3,12 @@
 use crate::context::read_context;
 use crate::documents::Documents;
 use crate::explain::Watch;
+use crate::indicators::Indicators;
 use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
 use crate::stream::StreamCounts;
 use jiff::tz::TimeZone;
 use quell_engine::{
-    Alert, Engine, EngineOptions, EngineRule, Hit, HitRuns, Limited, MatchStats, Matcher, Merged,
+    Alert, Engine, EngineOptions, EngineRule, Hit, HitRuns, Indicator, Limited, MatchStats, Matcher, Merged,
     ResultLimit, SpillError, correlate_in_order,
 };
 use quell_event::{EventState, Facts, NoFacts, Position, RecordRef, RecordText, Slot};
@@ -17,6 +18,7 @@ use quell_ingest::{
 };
 use quell_ir::date::date_of;
 use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -46,6 +48,8 @@ pub struct ScanOptions {
     pub limit: Option<ResultLimit>,
     /// Whether new terms rules speak before they have seen a whole history window.
     pub no_warm_up: bool,
+    /// What indicator match rules look for.
+    pub indicators: Arc<Indicators>,
     /// The bytes of hits that are held in memory, about; more go to temporary files. None is dropped.
     pub hit_memory: usize,
 }
@@ -66,6 +70,7 @@ impl Default for ScanOptions {
             tiebreaker_field: None,
             limit: None,
             no_warm_up: false,
+            indicators: Arc::default(),
             hit_memory: 512 << 20,
         }
     }
@@ -118,6 +123,7 @@ impl Scan {
     /// [`Scan::not_run`].
     #[must_use]
     pub fn new(rules: Vec<Rule>, compile: &CompileOptions<'_>, options: ScanOptions) -> Scan {
+        let compile = &CompileOptions { indicators_now: options.indicators.now(), ..*compile };
         let mut runnable = Vec::new();
         let mut not_run = Vec::new();
         let mut findings = Vec::new();
@@ -135,10 +141,16 @@ impl Scan {
                 Outcome::Refused(_) => {}
             }
         }
-        let (engine, refused) = Engine::new(runnable, &engine_options(&options));
+        let indicators = options.indicators.of_rules(&runnable);
+        let (engine, refused) = Engine::new(runnable, &engine_options(&options, indicators));
         not_run
             .extend(refused.into_iter().map(|rule| NotRun { rule: rule.rule, reason: rule.reason.into() }));
         Scan { engine, options, not_run, findings }
+    }
+
+    /// The scan of rules that are compiled already.
+    pub(crate) fn of_engine(engine: Engine, options: ScanOptions) -> Scan {
+        Scan { engine, options, not_run: Vec::new(), findings: Vec::new() }
     }
 
     /// How many rules run.
@@ -304,13 +316,17 @@ impl Scan {
     }
 }
 
-fn engine_options(options: &ScanOptions) -> EngineOptions {
+fn engine_options(
+    options: &ScanOptions,
+    indicators: BTreeMap<String, Arc<[Arc<Indicator>]>>,
+) -> EngineOptions {
     EngineOptions {
         any_index: options.any_index,
         timestamp_field: options.timestamp_field.clone(),
         tiebreaker_field: options.tiebreaker_field.clone(),
         limit: options.limit,
         no_warm_up: options.no_warm_up,
+        indicators,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::findings::tell_unusable;
 use crate::input_options::{InputOptions, InputPaths, exit_of, lost_hits, tell_spill_errors};
 use crate::interrupt;
 use crate::json_lines;
+use crate::memory_options::MemoryOptions;
 use crate::plain_text::{cut, escape};
 use crate::progress::Bar;
 use crate::rule_options::RuleOptions;
@@ -59,6 +60,8 @@ pub struct Explain {
     #[arg(long, help_heading = "Rules")]
     pub any_index: bool,
     #[command(flatten)]
+    pub memory: MemoryOptions,
+    #[command(flatten)]
     pub rules: RuleOptions,
 }
 
@@ -83,6 +86,7 @@ impl Explain {
         let console = general.console();
         let (rule, exit) = self.rules.load_one(&console, &self.name)?;
         let options = ScanOptions { any_index: self.any_index, ..self.input.scan_options(general)? };
+        let options = self.memory.apply(options, &console)?;
         let explain = match quell::Explain::new(rule, &self.rules.compile_options(), options) {
             Ok(explain) => explain,
             Err(NotExplained::NotRun(not_run)) => return Err(Failure::unusable(not_run.reason)),

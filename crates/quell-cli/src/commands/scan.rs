@@ -11,6 +11,7 @@ use crate::input_options::{InputOptions, InputPaths, exit_of, lost_hits, tell_sp
 use crate::interrupt;
 use crate::live_options::LiveOptions;
 use crate::live_scan::{LiveOutput, UntilInterrupted};
+use crate::memory_options::MemoryOptions;
 use crate::plain_text::escape;
 use crate::progress::Bar;
 use crate::rule_options::RuleOptions;
@@ -62,6 +63,8 @@ pub struct Scan {
     #[arg(long, help_heading = "Rules")]
     pub any_index: bool,
     #[command(flatten)]
+    pub memory: MemoryOptions,
+    #[command(flatten)]
     pub rules: RuleOptions,
 }
 
@@ -86,7 +89,8 @@ impl Scan {
         let console = general.console();
         let set = self.rules.load()?;
         let rules_exit = tell_unusable(&console, &set.findings);
-        let scan = quell::Scan::new(set.rules, &self.rules.compile_options(), self.options(general)?);
+        let scan =
+            quell::Scan::new(set.rules, &self.rules.compile_options(), self.options(general, &console)?);
         let rules_exit = rules_exit.or(tell_unusable(&console, scan.findings()));
         let errors = Tally::of(set.findings.iter().chain(scan.findings())).errors;
         let kind = self.output.unwrap_or(if console.out_is_terminal() { Kind::Table } else { Kind::Ndjson });
@@ -158,8 +162,9 @@ impl Scan {
         }
     }
 
-    fn options(&self, general: &General) -> Result<ScanOptions, Failure> {
-        Ok(ScanOptions { any_index: self.any_index, ..self.input.scan_options(general)? })
+    fn options(&self, general: &General, console: &Console) -> Result<ScanOptions, Failure> {
+        let options = ScanOptions { any_index: self.any_index, ..self.input.scan_options(general)? };
+        self.memory.apply(options, console)
     }
 
     fn wanted(&self) -> Wanted {
