@@ -42,8 +42,8 @@ pub use stream::{
 };
 
 pub use quell_engine::{
-    Alert, Key, Member, Particulars, ResultLimit, ResultPosition, SpillError, Step as SequenceStep,
-    ThresholdResult, Totals,
+    Alert, Enrichment, Key, Member, Particulars, ResultLimit, ResultPosition, SpillError,
+    Step as SequenceStep, ThresholdResult, Totals,
 };
 pub use quell_eql::Dialect;
 pub use quell_event::{EcsSchema, RecordRef, RecordText};

@@ -173,8 +173,27 @@ impl Indicators {
         threats.iter().zip(chosen).map(of_rule).collect()
     }
 
-    /// By rule, the places of the documents that satisfy its threat query.
+    /// By rule, the places of the documents that satisfy its threat query. The index of a document counts where it names one: a
+    /// file is given for what it holds.
     fn chosen(&self, threats: &[(&Arc<Rule>, &ThreatMatch)]) -> Vec<BTreeSet<usize>> {
+        let (named, nameless): (Vec<usize>, Vec<usize>) = (0..self.documents.len())
+            .partition(|place| self.documents.get(*place).is_some_and(|one| one.first("_index").is_some()));
+        let mut chosen = vec![BTreeSet::new(); threats.len()];
+        for (places, any_index) in [(named, false), (nameless, true)] {
+            if !places.is_empty() {
+                self.choose(threats, &places, any_index, &mut chosen);
+            }
+        }
+        chosen
+    }
+
+    fn choose(
+        &self,
+        threats: &[(&Arc<Rule>, &ThreatMatch)],
+        places: &[usize],
+        any_index: bool,
+        chosen: &mut [BTreeSet<usize>],
+    ) {
         let queries = threats.iter().enumerate().map(|(number, (rule, threat))| {
             let patterns = rule.fields.get("threat_index").and_then(Value::as_array);
             let index = patterns.map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect());
@@ -182,21 +201,20 @@ impl Indicators {
             let query = Query { logic: Logic::Event(threat.indicators.clone()), pipes: Vec::new() };
             EngineRule { rule: Arc::new(rule), query }
         });
-        let (engine, _) = Engine::new(queries.collect(), &EngineOptions::default());
+        let options = EngineOptions { any_index, ..EngineOptions::default() };
+        let (engine, _) = Engine::new(queries.collect(), &options);
         let numbers: Vec<usize> = engine.rules().map(|rule| rule.id.parse().unwrap_or(usize::MAX)).collect();
         let scan = Scan::of_engine(engine, ScanOptions::default());
         let decoders = Decoders::new(scan.engine(), scan.options());
         let mut work = MatchWork::new(&scan, &decoders);
-        let mut chosen = vec![BTreeSet::new(); threats.len()];
-        for (place, document) in self.documents.iter().enumerate() {
-            let text = document.text();
-            _ = work.record(0, Layout::Ecs, false, Position::default(), &text, &NoFacts);
+        for place in places {
+            let Some(document) = self.documents.get(*place) else { continue };
+            _ = work.record(0, Layout::Ecs, false, Position::default(), &document.text(), &NoFacts);
             for hit in work.take_hits() {
                 let rule = numbers.get(hit.rule as usize).and_then(|number| chosen.get_mut(*number));
-                rule.into_iter().for_each(|places| _ = places.insert(place));
+                rule.into_iter().for_each(|places| _ = places.insert(*place));
             }
         }
-        chosen
     }
 }
 
