@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn alternatives_are_read_and_nothing_else() {
-        let cases: &[(&str, Option<&[(&str, &str)]>)] = &[
+        type Alternatives<'a> = &'a [(&'a str, &'a str)];
+        let cases: &[(&str, Option<Alternatives<'_>>)] = &[
             ("[ipv4-addr:value = '198.51.100.7']", Some(&[("ipv4-addr:value", "198.51.100.7")])),
             ("[ file:hashes.'SHA-256' = 'ab' ]", Some(&[("file:hashes.SHA-256", "ab")])),
             (
