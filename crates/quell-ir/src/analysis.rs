@@ -51,7 +51,7 @@ impl Analyzer {
         self.words(text).map(str::to_lowercase).collect()
     }
 
-    /// Whether a term may hold this character.
+    /// Whether a term may hold this character, as far as one character tells.
     #[must_use]
     pub fn keeps(self, c: char) -> bool {
         match self {

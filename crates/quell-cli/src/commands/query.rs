@@ -95,6 +95,9 @@ pub enum Position {
 impl Query {
     pub fn run(&self, general: &General) -> Result<Exit, Failure> {
         let console = general.console();
+        if self.language != Language::Eql && self.dialect != Dialect::default() {
+            return Err(Failure::usage("--dialect is about EQL"));
+        }
         let options = self.options(general)?;
         let scan =
             quell::query(&self.query, &self.compile_options(), &options).map_err(|error| match error {

@@ -1,7 +1,8 @@
 //! The one registry of diagnostic codes. A code is never reused and never changes its meaning.
 //!
 //! E0000-E0099 lexical, E0100-E0199 syntax and structure, E0200-E0299 names and types, E0300-E0399 rules,
-//! W0400-W0499 inputs, W0500-W0599 limits that bit at run time.
+//! W0400-W0499 inputs, W0500-W0599 limits that bit at run time. Of the languages' numbers KQL and Lucene have 30-39, 160-179
+//! and 240-259.
 
 /// Declares the codes of one area: a constant on [`Code`] each, and the area's part of the registry.
 macro_rules! codes {
@@ -30,6 +31,19 @@ mod kql;
 mod rules;
 
 use crate::Severity;
+
+/// What codes are about; each has a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// EQL, and what all languages share.
+    Eql,
+    /// KQL and Lucene query strings.
+    Kql,
+    /// Rules and their files.
+    Rules,
+    /// Inputs, and limits that bit on them.
+    Input,
+}
 
 /// One entry of the registry.
 #[derive(Debug)]
@@ -75,7 +89,18 @@ impl Code {
 
     /// Every code there is, in order.
     pub fn all() -> impl Iterator<Item = Code> {
-        [eql::ENTRIES, kql::ENTRIES, rules::ENTRIES, input::ENTRIES].into_iter().flatten().map(Code)
+        [Area::Eql, Area::Kql, Area::Rules, Area::Input].into_iter().flat_map(Code::of)
+    }
+
+    /// The codes of one area, in order.
+    pub fn of(area: Area) -> impl Iterator<Item = Code> {
+        let entries = match area {
+            Area::Eql => eql::ENTRIES,
+            Area::Kql => kql::ENTRIES,
+            Area::Rules => rules::ENTRIES,
+            Area::Input => input::ENTRIES,
+        };
+        entries.iter().map(Code)
     }
 
     /// The code of that name, in any case.
