@@ -6,10 +6,12 @@
 use crate::pipeline::Progress;
 use crate::scan::{NotRun, Report, Scan, ScanOptions};
 use quell_engine::{
-    Correlator, Detection, Found, Hit, HitRuns, Key, Merged, SpillError, Step, Trace, Verdict, Why,
+    Correlator, Counted, Detection, Found, Hit, HitRuns, Key, Merged, Remembered, SpillError, Step, Trace,
+    Verdict, Why,
 };
 use quell_eql::ast;
 use quell_event::{Event, RecordRef, Slot};
+use quell_ir::logic::Threshold;
 use quell_ir::printed::Printed;
 use quell_ir::{EventFilter, Logic, Query, Scope, Span, Value};
 use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
@@ -100,6 +102,24 @@ pub enum Told<'t> {
         part: usize,
         /// The event.
         hit: &'t Hit,
+    },
+    /// A threshold rule counted an event in a group.
+    Counted {
+        /// The values of the group.
+        key: &'t Key,
+        /// When, in nanoseconds since 1970.
+        time: i64,
+        /// What it has counted.
+        counted: &'t Counted,
+    },
+    /// A new terms rule met values.
+    Remembered {
+        /// The values.
+        key: &'t Key,
+        /// When, in nanoseconds since 1970.
+        time: i64,
+        /// What it knows of them.
+        remembered: &'t Remembered,
     },
     /// A sequence, sample or event was found, the rule's pipes considered.
     Found(&'t Detection),
@@ -229,6 +249,7 @@ impl Explain {
         compile: &CompileOptions<'_>,
         options: ScanOptions,
     ) -> Result<Explain, NotExplained> {
+        let compile = &CompileOptions { indicators_now: options.indicators.now(), ..*compile };
         let query = match compile_rule(&rule, compile) {
             Outcome::Runs { query, .. } => Some(query),
             Outcome::NotRunYet { .. } | Outcome::Refused(_) => None,
@@ -296,6 +317,30 @@ impl Explain {
             | Logic::Threshold(_)
             | Logic::NewTerms(_)
             | Logic::ThreatMatch(_) => None,
+        }
+    }
+
+    /// What a threshold rule counts.
+    #[must_use]
+    pub fn threshold(&self) -> Option<&Threshold> {
+        match &self.query.logic {
+            Logic::Threshold(threshold) => Some(threshold),
+            _ => None,
+        }
+    }
+
+    /// Whether it counts or remembers.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        matches!(self.query.logic, Logic::Threshold(_) | Logic::NewTerms(_))
+    }
+
+    /// How long a new terms rule remembers.
+    #[must_use]
+    pub fn history(&self) -> Option<Duration> {
+        match &self.query.logic {
+            Logic::NewTerms(terms) => Some(terms.history),
+            _ => None,
         }
     }
 
@@ -748,6 +793,18 @@ impl Trace for Listener<'_, '_> {
         self.count(&step);
         if self.wanted.has(key) {
             (self.sink)(Told::Happened { key, time, step });
+        }
+    }
+
+    fn counted(&mut self, key: &Key, time: i64, counted: &Counted) {
+        if self.wanted.has(key) {
+            (self.sink)(Told::Counted { key, time, counted });
+        }
+    }
+
+    fn remembered(&mut self, key: &Key, time: i64, remembered: &Remembered) {
+        if self.wanted.has(key) {
+            (self.sink)(Told::Remembered { key, time, remembered });
         }
     }
 }

@@ -42,15 +42,15 @@ pub use stream::{
 };
 
 pub use quell_engine::{
-    Alert, Enrichment, Key, Member, Particulars, ResultLimit, ResultPosition, SpillError,
-    Step as SequenceStep, ThresholdResult, Totals,
+    Alert, Counted, Enrichment, Key, Member, Particulars, Remembered, ResultLimit, ResultPosition,
+    SpillError, Step as SequenceStep, ThresholdResult, Totals,
 };
 pub use quell_eql::Dialect;
 pub use quell_event::{EcsSchema, RecordRef, RecordText};
 pub use quell_ingest::{FollowPosition, InputWarning, LiveInput, Loss, WarningLog};
 pub use quell_ir::Value as Constant;
 pub use quell_ir::diagnostic::{did_you_mean, near_names};
-pub use quell_ir::logic::{Query, Sharding};
+pub use quell_ir::logic::{Query, Sharding, Threshold};
 pub use quell_ir::{Code, Diagnostic, FieldType, Schema, Severity, Span};
 pub use quell_rules::{
     Checked, CompileOptions, EmbeddedSet, FileFinding, Language, Outcome, Rule, RuleFormat, RuleKind,

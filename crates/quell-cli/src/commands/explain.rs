@@ -15,7 +15,7 @@ use crate::plain_text::{cut, escape};
 use crate::progress::Bar;
 use crate::rule_options::RuleOptions;
 use crate::story::{Happening, Line, Stories, Story};
-use crate::story_words::{Words, counts, kept_out, value_text};
+use crate::story_words::{Words, counts, kept_out, span_words, value_text};
 use crate::summary::{self, Unreadable};
 use crate::units::{count, counted, instant, iso};
 use clap::Args;
@@ -241,7 +241,11 @@ impl Telling<'_> {
         match self.parts().first().map(|part| part.kind) {
             Some(PartKind::Step | PartKind::Missing) => format!(": a sequence{by}{maxspan}"),
             Some(PartKind::Filter) => format!(": a sample{by}"),
-            _ => String::from(": single events"),
+            _ => match (explain.threshold(), explain.history()) {
+                (Some(threshold), _) => format!(": a count{by} within {}", span_words(threshold.window)),
+                (None, Some(history)) => format!(": values{by} that are new within {}", span_words(history)),
+                (None, None) => String::from(": single events"),
+            },
         }
     }
 
@@ -251,6 +255,7 @@ impl Telling<'_> {
         let (one, many) = match self.parts().first().map(|part| part.kind) {
             Some(PartKind::Step | PartKind::Missing) => ("sequence", "sequences"),
             Some(PartKind::Filter) => ("sample", "samples"),
+            _ if self.words.explain.counts() => ("alert", "alerts"),
             _ => ("event", "events"),
         };
         /// What satisfied a condition but takes no part.
@@ -383,6 +388,7 @@ impl Telling<'_> {
     fn came_to(&self, story: &Story) -> String {
         let places = self.words.explain.places();
         match (story.found, story.furthest.checked_sub(1)) {
+            (0, _) if places == 0 && story.filters.is_empty() => String::from(": no alert"),
             (0, _) if places == 0 => format!(": {} of {} filters", story.furthest, story.filters.len()),
             (0, None) => String::from(": no step reached"),
             (0, Some(_)) if story.furthest == places => String::from(": all steps reached, but not found"),
