@@ -81,9 +81,8 @@ impl Outcome {
     }
 }
 
-/// Compiles a rule: EQL runs, but for conditions on the event of another step within lineage, which are checked in full;
-/// so do queries in KQL and Lucene.
-/// Other rule types do not run yet.
+/// Compiles a rule: EQL runs, but for conditions on the event of another step within lineage, which are checked in full; so do
+/// queries in KQL and Lucene, whatever their rule does with the events. Other rule types do not run.
 #[must_use]
 pub fn compile_rule(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
     match (rule.kind, rule.language) {
