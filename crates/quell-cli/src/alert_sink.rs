@@ -5,9 +5,9 @@ use crate::columns::{Cell, Column, Columns};
 use crate::console::{BLUE, DIM, ORANGE, RED, YELLOW};
 use crate::json_lines;
 use crate::plain_text::escape;
-use crate::units::{iso, second};
+use crate::units::{counted, iso, second};
 use anstyle::Style;
-use quell::{Alert, RuleSeverity, did_you_mean, near_names};
+use quell::{Alert, HeldBy, RuleSeverity, did_you_mean, near_names};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub enum Kind {
     Table,
     /// One alert a line as Elastic Security stores it: the event's fields, and kibana.alert.*
     Ndjson,
-    /// time, severity, risk score, rule, rule id, host, user, process, command line, alert id
+    /// time, severity, risk score, rule, rule id, host, user, process, command line, alert id, held by, maintenance, suppressed
     Csv,
 }
 
@@ -125,9 +125,14 @@ impl Sink for Table {
     fn alert(&mut self, out: &mut dyn Write, alert: &Alert, document: &Map<String, Value>) -> io::Result<()> {
         let row = AlertRow::of(alert, document);
         let time = row.time.map_or_else(|| String::from("no time"), second);
+        // What an exception covers is no alert: its severity is not one to be counted.
+        let severity = match &alert.held_by {
+            Some(_) => Cell::styled("held", DIM),
+            None => Cell::styled(row.severity.as_str(), severity_style(row.severity)),
+        };
         let cells = vec![
             Cell::new(&time),
-            Cell::styled(row.severity.as_str(), severity_style(row.severity)),
+            severity,
             Cell::new(row.rule),
             Cell::new(&row.host),
             Cell::new(&row.user),
@@ -135,6 +140,21 @@ impl Sink for Table {
             Cell::new(&row.what),
         ];
         self.0.row(out, cells)?;
+        let notes = alert
+            .held_by
+            .iter()
+            .map(|by| format!("  held by {}", by.name()))
+            .chain(alert.maintenance.iter().map(|window| format!("  in maintenance: {}", window.title)))
+            .chain(
+                alert
+                    .suppression
+                    .iter()
+                    .filter(|found| found.count > 0)
+                    .map(|found| format!("  and {} suppressed", counted(found.count, "alert", "alerts"))),
+            );
+        for note in notes {
+            self.0.row(out, vec![Cell::new(""), Cell::new(""), Cell::styled(&note, DIM)])?;
+        }
         joined_events(alert, document).try_for_each(|(time, event)| self.0.row(out, event_row(time, event)))
     }
 
@@ -178,7 +198,7 @@ impl Sink for Ndjson {
     }
 }
 
-const CSV_HEADER: [&str; 10] = [
+const CSV_HEADER: [&str; 13] = [
     "time",
     "severity",
     "risk_score",
@@ -189,6 +209,9 @@ const CSV_HEADER: [&str; 10] = [
     "process",
     "command_line",
     "alert_id",
+    "held_by",
+    "maintenance",
+    "suppressed",
 ];
 
 struct Csv {
@@ -211,6 +234,10 @@ impl Sink for Csv {
         let row = AlertRow::of(alert, document);
         let time = row.time.map(iso).unwrap_or_default();
         let risk_score = row.risk_score.to_string();
+        let held_by = alert.held_by.as_ref().map(HeldBy::name).unwrap_or_default();
+        let windows: Vec<&str> = alert.maintenance.iter().map(|window| &*window.title).collect();
+        let windows = windows.join(", ");
+        let suppressed = alert.suppression.as_ref().map(|found| found.count.to_string()).unwrap_or_default();
         let cells = [
             &time,
             row.severity.as_str(),
@@ -222,6 +249,9 @@ impl Sink for Csv {
             &row.process,
             &row.what,
             row.id,
+            &held_by,
+            &windows,
+            &suppressed,
         ];
         write_record(out, cells)
     }

@@ -85,8 +85,13 @@ impl<'c> AlertWriter<'c> {
             shown.below_severity += 1;
             return Ok(());
         }
+        if alert.held_by.is_some() {
+            let document = self.document(alert, documents);
+            return self.outputs.iter_mut().try_for_each(|output| output.alert(alert, &document));
+        }
         let fails = wanted.fail_on.is_some_and(|least| alert.rule.severity >= least);
-        self.failing |= !alert.building_block && fails;
+        // Nobody is called during maintenance.
+        self.failing |= !alert.building_block && fails && alert.maintenance.is_empty();
         if wanted.limit.is_some_and(|limit| shown.alerts >= limit) {
             shown.past_limit += 1;
             return Ok(());
@@ -98,15 +103,20 @@ impl<'c> AlertWriter<'c> {
                 return Ok(());
             }
         }
-        let document = documents.alert(alert).unwrap_or_else(|error| {
-            self.unreadable.tell(self.console, &format!("the event of alert {}: {error}", alert.id));
-            Documents::alert_alone(alert)
-        });
+        let document = self.document(alert, documents);
+        self.shown.in_maintenance += u64::from(!hidden && !alert.maintenance.is_empty());
         if !hidden {
-            shown.add(alert, &document);
+            self.shown.add(alert, &document);
         }
         let marks = |output: &&mut Output| !hidden || output.sink.marks_building_blocks();
-        outputs.iter_mut().filter(marks).try_for_each(|output| output.alert(alert, &document))
+        self.outputs.iter_mut().filter(marks).try_for_each(|output| output.alert(alert, &document))
+    }
+
+    fn document(&mut self, alert: &Alert, documents: &mut Documents<'_>) -> Map<String, Value> {
+        documents.alert(alert).unwrap_or_else(|error| {
+            self.unreadable.tell(self.console, &format!("the event of alert {}: {error}", alert.id));
+            Documents::alert_alone(alert)
+        })
     }
 
     /// Lets what was written be seen, and gives the lengths of the files. Where nobody reads any more, it says so.

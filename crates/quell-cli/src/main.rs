@@ -8,6 +8,7 @@ mod columns;
 mod commands;
 mod console;
 mod document;
+mod exception_options;
 mod exit;
 mod failure;
 mod findings;

@@ -6,8 +6,11 @@ use crate::failure::Failure;
 use crate::findings::{refused_option, tell_unusable};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
-use quell::{CompileOptions, Diagnostic, Dialect, Language, Rule, RuleSet, RuleSpec, Selection};
+use quell::{
+    CompileOptions, Diagnostic, Dialect, ExceptionItem, Language, Rule, RuleSet, RuleSpec, Selection,
+};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The set that is read where no other is named.
 pub const DEFAULT_SET: &str = "t1046";
@@ -89,12 +92,16 @@ impl RuleOptions {
         Ok(set)
     }
 
-    /// The one rule that `word` names, by its id, its name, or the file that holds it and no other; and the exit code that the
+    /// The one rule that `word` names, by its id, its name, or the file that holds it and no other; the exceptions of its file, and the exit code that the
     /// files mean which were read for it: what is wrong with them is told.
     ///
     /// # Errors
     /// It names none or several.
-    pub fn load_one(&self, console: &Console, word: &str) -> Result<(Rule, Exit), Failure> {
+    pub fn load_one(
+        &self,
+        console: &Console,
+        word: &str,
+    ) -> Result<(Rule, Vec<Arc<ExceptionItem>>, Exit), Failure> {
         let is_file = Path::new(word).is_file();
         let set = match is_file {
             true => RuleOptions { rules: vec![word.to_owned()], ..self.clone() }.load()?,
@@ -105,7 +112,7 @@ impl RuleOptions {
         if rules.len() == 1
             && let Some(rule) = rules.pop()
         {
-            return Ok((rule, exit));
+            return Ok((rule, set.exceptions, exit));
         }
         if rules.is_empty() && exit == Exit::Unusable {
             return Err(Failure::unusable(format!("`{word}` holds no rule that can be used")));

@@ -232,15 +232,17 @@ pub fn counts(part: &Part, counts: &PartCounts) -> String {
 }
 
 /// Why an event takes no part whatever the condition says.
-pub fn kept_out(why: KeptOut) -> &'static str {
-    match why {
+pub fn kept_out(why: &KeptOut) -> String {
+    let words = match why {
         KeptOut::Index => {
             "the rule's index patterns match none of the event's index names (--any-index ignores them)"
         }
         KeptOut::System => "the rule is for other operating systems",
         KeptOut::Time => "the event has no time",
         KeptOut::Key => "the event has no value for a join field",
-    }
+        KeptOut::Exception(name) => return format!("the exception `{name}` covers the event"),
+    };
+    words.to_owned()
 }
 
 fn nanoseconds(milliseconds: i64) -> i64 {

@@ -5,7 +5,8 @@ use crate::console::{BOLD, Console, DIM, RED, YELLOW};
 use crate::plain_text::{cut, escape};
 use crate::units::{bytes, count, counted, duration, minute, rate};
 use quell::{
-    Alert, Code, InputWarning, Loss, NotRun, Report, Rule, RuleSeverity, Stats, StreamCounts, WarningLog,
+    Alert, Code, HeldBack, InputWarning, Loss, NotRun, Report, Rule, RuleSeverity, Stats, StreamCounts,
+    WarningLog,
 };
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,8 @@ pub struct Shown {
     pub past_limit: u64,
     /// Alerts below `--min-severity`.
     pub below_severity: u64,
+    /// Alerts that were shown and fall into maintenance windows.
+    pub in_maintenance: u64,
     /// Alerts whose record could not be read again; they are shown without its fields.
     pub unreadable: u64,
 }
@@ -105,6 +108,8 @@ pub struct Told<'a> {
 /// What the stream says.
 pub fn write(out: &mut dyn Write, shown: &Shown, report: &Report, told: &Told<'_>) -> io::Result<()> {
     write_alerts(out, shown, told)?;
+    write_held(out, &report.held)?;
+    write_alert_notes(out, shown, &report.stats)?;
     write_work(out, &report.stats)?;
     write_notes(out, &report.stats)?;
     if let Some(counts) = &report.stream {
@@ -189,6 +194,53 @@ fn write_alerts(out: &mut dyn Write, shown: &Shown, told: &Told<'_>) -> io::Resu
     Ok(())
 }
 
+/// What became of alerts: suppressed ones, those of maintenance windows.
+fn write_alert_notes(out: &mut dyn Write, shown: &Shown, stats: &Stats) -> io::Result<()> {
+    if stats.suppressed > 0 {
+        let alerts = counted(stats.suppressed, "alert", "alerts");
+        writeln!(
+            out,
+            "{DIM}suppressed: {alerts}, counted by the first of each kind (--show-held lists them){DIM:#}"
+        )?;
+    }
+    if shown.in_maintenance > 0 {
+        let alerts = counted(shown.in_maintenance, "alert", "alerts");
+        writeln!(out, "{DIM}in maintenance windows: {alerts}; they leave the exit code alone{DIM:#}")?;
+    }
+    Ok(())
+}
+
+/// `held back: 12 hits by 2 exceptions`, and how many by each.
+fn write_held(out: &mut dyn Write, held: &[HeldBack]) -> io::Result<()> {
+    if held.is_empty() {
+        return Ok(());
+    }
+    let mut items: BTreeMap<(&str, &str), (&str, u64)> = BTreeMap::new();
+    for HeldBack { item, hits, .. } in held {
+        items.entry((&item.list_id, &item.id)).or_insert((&item.name, 0)).1 += hits;
+    }
+    let mut items: Vec<(&str, u64)> = items.into_values().collect();
+    let total: u64 = items.iter().map(|(_, hits)| hits).sum();
+    writeln!(
+        out,
+        "{DIM}held back: {} by {} (--show-held lists them){DIM:#}",
+        counted(total, "hit", "hits"),
+        counted(items.len() as u64, "exception", "exceptions")
+    )?;
+    items.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    for (name, hits) in items.iter().take(LINES) {
+        writeln!(out, "  {DIM}{:>6}  {}{DIM:#}", count(*hits), cut(&escape(name), 80))?;
+    }
+    if items.len() > LINES {
+        writeln!(
+            out,
+            "  and {}",
+            counted((items.len() - LINES) as u64, "more exception", "more exceptions")
+        )?;
+    }
+    Ok(())
+}
+
 /// `312 files, 1.04 M events, 2.4 GB in 1.9 s (547 k events/s); 2023-04-01 22:00 to 2023-04-03 04:12 UTC`
 pub fn write_work(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
     write!(
@@ -227,6 +279,16 @@ pub fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
         ),
         (stats.tests_cut, ["test", "tests"], "of very long values ended early and may have missed a match"),
         (stats.results_lost, ["result", "results"], "left out by pipes that held very much already"),
+        (
+            stats.suppressions_let_go,
+            ["first alert was", "first alerts were"],
+            "let go early: others like it were not suppressed",
+        ),
+        (
+            stats.maintenance_unknown,
+            ["alert", "alerts"],
+            "come after more starts of a maintenance window than are counted out",
+        ),
     ];
     for (n, [one, many], what) in limits {
         if n > 0 {

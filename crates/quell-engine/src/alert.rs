@@ -5,13 +5,15 @@
 
 use crate::compile::Engine;
 use crate::correlate::{Detection, Member};
-use crate::hit::hex;
+use crate::hit::{Hit, hex};
 use crate::particulars::{Enrichment, Particulars};
 use crate::pipes::Totals;
+use crate::suppress::Suppression;
 use quell_ir::Value as Constant;
-use quell_rules::{Rule, RuleKind, RuleSeverity, Threat};
+use quell_rules::{ExceptionItem, Rule, RuleKind, RuleSeverity, Threat};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A detection that is shown or stored.
@@ -33,6 +35,50 @@ pub struct Alert {
     pub particulars: Option<Box<Particulars>>,
     /// Whether it is recorded but not shown.
     pub building_block: bool,
+    /// What holds it back: then it is none, and given only because that was asked for.
+    pub held_by: Option<HeldBy>,
+    /// What it says of the alerts that it stands for, if its rule suppresses.
+    pub suppression: Option<Suppression>,
+    /// The maintenance windows that it falls into. It is recorded, and nobody needs to be told.
+    pub maintenance: Vec<Maintenance>,
+}
+
+/// What holds an alert back.
+#[derive(Clone, Debug)]
+pub enum HeldBy {
+    /// An exception covers its event.
+    Exception(Arc<ExceptionItem>),
+    /// The alert of that id stands for it.
+    Suppression(String),
+}
+
+impl HeldBy {
+    /// The exception's name, or the alert that stands for it.
+    #[must_use]
+    pub fn name(&self) -> Cow<'_, str> {
+        match self {
+            HeldBy::Exception(item) => Cow::Borrowed(&item.name),
+            HeldBy::Suppression(id) => Cow::Owned(format!("suppression, alert {id}")),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match self {
+            HeldBy::Exception(item) => {
+                json!({ "list_id": item.list_id, "item_id": item.id, "name": item.name })
+            }
+            HeldBy::Suppression(id) => json!({ "suppressed_by": id }),
+        }
+    }
+}
+
+/// A maintenance window, as an alert names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its title.
+    pub title: Arc<str>,
 }
 
 impl Alert {
@@ -48,8 +94,32 @@ impl Alert {
             totals: detection.totals,
             particulars: detection.particulars,
             building_block: rule.building_block,
+            held_by: None,
+            suppression: None,
+            maintenance: Vec::new(),
             rule,
         })
+    }
+
+    /// What a hit would have been, or would have been a part of, but for the exception that covers it; `None` for a hit that none
+    /// covers.
+    #[must_use]
+    pub fn held(engine: &Engine, hit: &Hit) -> Option<Alert> {
+        let item = Arc::clone(&engine.holds.get(hit.held_by?)?.item);
+        let detection = Detection {
+            rule: hit.rule,
+            time: hit.time,
+            keys: Vec::new(),
+            members: vec![Some(Member::of(hit, 1))],
+            totals: None,
+            particulars: None,
+        };
+        Some(Alert { held_by: Some(HeldBy::Exception(item)), ..Alert::new(engine, detection)? })
+    }
+
+    /// About how many bytes it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Alert>() + self.members.iter().flatten().map(Member::bytes).sum::<usize>()
     }
 
     /// Whether it is of several events that belong together, as those of sequences, samples and thresholds are, if only one of
@@ -126,6 +196,18 @@ pub fn alert_document(alert: &Alert, mut sources: Vec<Option<Map<String, Value>>
     if alert.building_block {
         content.insert("building_block_type".into(), "default".into());
     }
+    if let Some(held_by) = &alert.held_by {
+        content.insert("held_by".into(), held_by.to_json());
+    }
+    if let Some(suppression) = &alert.suppression {
+        content.insert("suppression".into(), suppression_object(suppression));
+    }
+    if !alert.maintenance.is_empty() {
+        let ids = alert.maintenance.iter().map(|window| Value::from(&*window.id));
+        content.insert("maintenance_window_ids".into(), ids.collect());
+        let titles = alert.maintenance.iter().map(|window| Value::from(&*window.title));
+        content.insert("maintenance_window_names".into(), titles.collect());
+    }
     content.insert("rule".into(), rule_object(&alert.rule));
     if let Some(totals) = &alert.totals {
         content.insert("totals".into(), totals.to_json().into());
@@ -168,6 +250,34 @@ fn enrich(document: &mut Map<String, Value>, enrichments: &[Enrichment]) {
         Value::Object(threat) => _ = threat.insert("enrichments".into(), all),
         _ => _ = document.insert("threat.enrichments".into(), all),
     }
+}
+
+fn suppression_object(suppression: &Suppression) -> Value {
+    let value = |value: &Constant| match value {
+        Constant::Null => Value::Null,
+        Constant::Boolean(b) => (*b).into(),
+        Constant::Integer(n) => (*n).into(),
+        Constant::Unsigned(n) => (*n).into(),
+        Constant::Float(n) => (*n).into(),
+        Constant::Text(text) => (&**text).into(),
+    };
+    let term = |(field, values): &(String, Vec<Constant>)| {
+        let values = match values.as_slice() {
+            [] => Value::Null,
+            [one] => value(one),
+            several => several.iter().map(value).collect(),
+        };
+        json!({ "field": field, "value": values })
+    };
+    let mut object = Map::new();
+    object.insert("terms".into(), suppression.terms.iter().map(term).collect());
+    for (name, time) in [("start", suppression.start), ("end", suppression.end)] {
+        if let Some(time) = iso_time(time) {
+            object.insert(name.into(), time.into());
+        }
+    }
+    object.insert("docs_count".into(), suppression.count.into());
+    Value::Object(object)
 }
 
 /// The fields that all documents hold with the same value, written as the first one writes them.

@@ -2,6 +2,7 @@
 
 use crate::gate::{Discriminators, Gate};
 use crate::hit::Hit;
+use crate::hold::{Hold, Holds};
 use crate::index_patterns::{IndexPatterns, PatternListId};
 use crate::join_key::KeyField;
 use crate::lineage::{Fact, Lineage, ProcessSlots};
@@ -27,7 +28,7 @@ use quell_ir::logic::{self, Category, JoinKey, Sharding};
 use quell_ir::{
     Case, Condition, EventFilter, FieldRef, FieldType, Logic, Predicate, Query, Scope, Span, Value,
 };
-use quell_rules::Rule;
+use quell_rules::{Exception, ExceptionItem, Rule};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,6 +60,8 @@ pub struct EngineOptions {
     pub no_warm_up: bool,
     /// The indicators of indicator match rules, by rule id. One that has none cannot run.
     pub indicators: BTreeMap<String, Arc<[Arc<Indicator>]>>,
+    /// Whether hits that an exception covers are given out, marked ([`Hit::held_by`]), and not just counted.
+    pub show_held: bool,
 }
 
 /// How many results of a query are kept. It stands directly in front of the first `head` or `tail` and takes its
@@ -80,6 +83,9 @@ pub enum ResultPosition {
     #[default]
     Tail,
 }
+
+/// How many texts a seldom test looks at one by one.
+const MOST_IN_TURN: usize = 64;
 
 /// A rule that cannot run yet, and why.
 #[derive(Clone, Debug)]
@@ -103,6 +109,10 @@ pub struct Engine {
     pub(crate) objects: ObjectPlans,
     pub(crate) member: MemberSlots,
     pub(crate) limit: Option<ResultLimit>,
+    /// The exceptions of all rules.
+    pub(crate) holds: Holds,
+    /// Whether hits that an exception covers are given out, marked.
+    pub(crate) show_held: bool,
     /// The place of each rule in the order of their ids.
     ranks: Vec<u32>,
     /// What hits of hidden steps are made of.
@@ -125,6 +135,8 @@ pub(crate) struct CompiledRule {
     pub(crate) reads: Reads,
     /// The indicators that its events must match.
     pub(crate) lookup: Option<Lookup>,
+    /// What it must not find.
+    pub(crate) exceptions: Vec<Exception>,
     /// The number of its first step.
     first_step: usize,
 }
@@ -261,15 +273,36 @@ impl Engine {
     /// The depth of conditions is limited by the front ends that made them.
     #[must_use]
     pub fn new(rules: Vec<EngineRule>, options: &EngineOptions) -> (Engine, Vec<NotRunYet>) {
+        let rules = rules.into_iter().map(|rule| (rule, Vec::new())).collect();
+        let (engine, not_run, _) = Engine::with_exceptions(rules, options);
+        (engine, not_run)
+    }
+
+    /// The same with the exceptions of each rule. Those that cannot be applied are returned too, each with the reason.
+    #[must_use]
+    pub fn with_exceptions(
+        rules: Vec<(EngineRule, Vec<Exception>)>,
+        options: &EngineOptions,
+    ) -> (Engine, Vec<NotRunYet>, Vec<(Exception, &'static str)>) {
         let mut compiler = Compiler::new(options);
         let mut not_run = Vec::new();
-        for EngineRule { rule, query } in rules {
-            match missing_part_of(&query).or_else(|| compiler.missing_indicators(&rule, &query)) {
-                None => compiler.add(rule, query),
-                Some(reason) => not_run.push(NotRunYet { rule, reason }),
+        let mut not_applied = Vec::new();
+        for (EngineRule { rule, query }, exceptions) in rules {
+            let missing = missing_part_of(&query).or_else(|| compiler.missing_indicators(&rule, &query));
+            if let Some(reason) = missing {
+                not_run.push(NotRunYet { rule, reason });
+                continue;
             }
+            let mut applied = Vec::new();
+            for exception in exceptions {
+                match missing_part(&exception.condition, false) {
+                    None => applied.push(exception),
+                    Some(reason) => not_applied.push((exception, reason)),
+                }
+            }
+            compiler.add(rule, query, applied);
         }
-        (compiler.finish(), not_run)
+        (compiler.finish(), not_run, not_applied)
     }
 
     /// The fields that events must have slots for.
@@ -374,6 +407,14 @@ impl Engine {
             // What has no time comes last.
             Some(process) => lineage.holds(relation, source, hit.time.unwrap_or(i64::MAX), process),
             None => plain(false),
+        })
+    }
+
+    /// The exceptions, by the number that hits and counts carry, each with its rule.
+    pub fn exceptions(&self) -> impl Iterator<Item = (&Arc<Rule>, &Arc<ExceptionItem>)> {
+        (0..self.holds.len()).filter_map(|number| {
+            let hold = self.holds.get(u32::try_from(number).ok()?)?;
+            Some((self.rule(hold.rule)?, &hold.item))
         })
     }
 
@@ -490,9 +531,9 @@ impl<'o> Compiler<'o> {
         }
     }
 
-    fn add(&mut self, rule: Arc<Rule>, query: Query) {
+    fn add(&mut self, rule: Arc<Rule>, query: Query, exceptions: Vec<Exception>) {
         let sharding = sharding(&query);
-        let meaning = saved::meaning(&query, &suppressed_by(&rule).collect::<Vec<_>>());
+        let meaning = saved::meaning(&query, &suppressed_by(&rule).collect::<Vec<_>>(), &exceptions);
         let (mut counted, mut lookup) = (Vec::new(), None);
         let (mut join, steps) = match query.logic {
             Logic::Event(filter) => (Join::Event, vec![(filter, None)]),
@@ -560,7 +601,17 @@ impl<'o> Compiler<'o> {
             tiebreaker: tiebreaker.map(|field| self.fields.intern(field)),
             captures: suppressed_by(&rule).map(|field| self.fields.intern(field)).collect(),
         };
-        self.rules.push(CompiledRule { rule, pipes, join, sharding, meaning, reads, lookup, first_step });
+        self.rules.push(CompiledRule {
+            rule,
+            pipes,
+            join,
+            sharding,
+            meaning,
+            reads,
+            lookup,
+            exceptions,
+            first_step,
+        });
     }
 
     /// Why an indicator match rule cannot run, if that is for want of indicators.
@@ -685,6 +736,44 @@ impl<'o> Compiler<'o> {
         }
     }
 
+    /// The exceptions of all rules, compiled when all else is: they share the tests that there are, and add none that is asked
+    /// before something hits.
+    fn holds(&mut self) -> Holds {
+        let exceptions: Vec<(u32, Exception)> = (0..)
+            .zip(&mut self.rules)
+            .flat_map(|(number, rule)| {
+                std::mem::take(&mut rule.exceptions).into_iter().map(move |e| (number, e))
+            })
+            .collect();
+        let mut holds = Holds::new(self.rules.len());
+        for (rule, exception) in exceptions {
+            let program = Program::new(&exception.condition, &mut |predicate| self.intern_rare(predicate));
+            holds.push(Hold { rule, item: exception.item, program });
+        }
+        holds
+    }
+
+    /// The test of a predicate that is asked seldom: it stays out of what answers all tests of a field together.
+    fn intern_rare(&mut self, predicate: &Predicate) -> PredicateId {
+        if let Some(id) = self.interned.get(predicate) {
+            return *id;
+        }
+        let how = match predicate {
+            // Many texts without case need the structure: looked at one by one they would take long.
+            Predicate::Keyword { case: Case::Folded, values, .. } if values.len() > MOST_IN_TURN => {
+                return self.intern(predicate);
+            }
+            Predicate::Keyword { field, .. }
+            | Predicate::Wildcard { field, .. }
+            | Predicate::Dynamic { field, .. } => How::Elements(self.slot(field, false)),
+            _ => return self.intern(predicate),
+        };
+        let id = PredicateId(u32::try_from(self.tests.len()).unwrap_or(u32::MAX));
+        self.tests.push(Test { predicate: predicate.clone(), how, witnessed: Vec::new() });
+        self.interned.insert(predicate.clone(), id);
+        id
+    }
+
     /// Enters a step into the partition of its gate.
     fn enter(&mut self, step: u32, gate: Gate, witnesses: Option<Vec<PredicateId>>) {
         let partition = self.partitions.entry(gate.key()).or_insert_with(|| Partition {
@@ -800,6 +889,7 @@ impl<'o> Compiler<'o> {
     fn finish(mut self) -> Engine {
         let first_fact = self.steps.len();
         self.add_facts();
+        let holds = self.holds();
         let fact_reads = Reads { time: vec![self.time(None)], tiebreaker: None, captures: Vec::new() };
         let text = self.text.into_iter().map(|(slot, builder)| TextField { slot, index: builder.build() });
         let mut by_id: Vec<(&str, usize)> =
@@ -823,6 +913,8 @@ impl<'o> Compiler<'o> {
             objects: self.objects.build(),
             member: self.member,
             limit: self.options.limit,
+            holds,
+            show_held: self.options.show_held,
             fact_reads,
             first_fact,
             sources: self.source_filters,

@@ -66,7 +66,7 @@ pub struct Member {
 
 impl Member {
     /// The event of a hit, the n-th, from 1, of equal ones.
-    fn of(hit: &Hit, n: usize) -> Member {
+    pub(crate) fn of(hit: &Hit, n: usize) -> Member {
         Member {
             id: hit.member.repeated(n),
             time: hit.time,
@@ -273,6 +273,9 @@ impl<'e> Correlator<'e> {
 
     /// Takes the next hit in the order of [`Engine::order`].
     pub fn push(&mut self, hit: Hit, found: &mut dyn Found, trace: &mut dyn Trace) {
+        if hit.held_by.is_some() {
+            return;
+        }
         if self.engine.fact_of(hit.rule).is_some() {
             self.flush(found, trace);
             self.fact(&hit);
@@ -834,6 +837,7 @@ mod tests {
             captures: Box::default(),
             facts: None,
             aliased: None,
+            held_by: None,
             record: RecordRef { source: 0, position, text: RecordText::Reread(1) },
         }
     }

@@ -37,6 +37,11 @@ pub struct Hit {
     pub facts: Option<Arc<Facts>>,
     /// What later steps read of the event, if they read any of it.
     pub aliased: Option<Arc<[Captured]>>,
+    /// The number of the exception that covers the event, so that the hit is none. Such hits are made only where
+    /// [`EngineOptions::show_held`] asks for them, and no correlation takes them.
+    ///
+    /// [`EngineOptions::show_held`]: crate::EngineOptions::show_held
+    pub held_by: Option<u32>,
     /// How to have the record again.
     pub record: RecordRef,
 }
@@ -181,6 +186,7 @@ impl EventFacts {
             captures,
             facts: facts.map(Arc::new),
             aliased: if step.aliased.is_empty() { None } else { Some(aliased) },
+            held_by: None,
             record: self.record.clone(),
         }
     }

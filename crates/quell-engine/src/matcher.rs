@@ -44,7 +44,11 @@ impl<'e> Matcher<'e> {
             looked_at: Marks::new(engine.steps.len()),
             live: LiveSteps::default(),
             index: IndexCache::default(),
-            stats: MatchStats { hits: vec![0; engine.rules.len()], ..Default::default() },
+            stats: MatchStats {
+                hits: vec![0; engine.rules.len()],
+                held: vec![0; engine.holds.len()],
+                ..Default::default()
+            },
         }
     }
 
@@ -152,9 +156,25 @@ fn hit(
         return None;
     }
     stats.keys_cut += u64::from(keys.cut);
+    let held_by = if engine.holds.any(step.rule) {
+        let time = reads.time_of(event);
+        engine.holds.covering(step.rule, time, |id| answers.test(id, event))
+    } else {
+        None
+    };
+    if let Some(number) = held_by {
+        if let Some(count) = stats.held.get_mut(number as usize) {
+            *count += 1;
+        }
+        if !engine.show_held {
+            return None;
+        }
+    }
     let known = event_facts.get_or_insert_with(|| EventFacts::new(event, &engine.member, record()));
     let mut hit = known.hit(step, keys.list, facts, reads, event);
+    hit.held_by = held_by;
     match stats.hits.get_mut(step.rule as usize) {
+        Some(_) if held_by.is_some() => {}
         Some(count) => *count += 1,
         // Nobody will have the record of a fact again.
         None => hit.record.text = RecordText::Reread(0),

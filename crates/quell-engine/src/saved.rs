@@ -7,7 +7,8 @@ use crate::compile::{CompiledRule, Engine};
 use crate::correlate::{Correlator, Recent, RuleState};
 use crate::hit::{Hit, hex};
 use crate::lineage::{Fact, Lineage};
-use quell_ir::Query;
+use quell_ir::{Condition, Query};
+use quell_rules::Exception;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::hash::{Hash, Hasher};
@@ -129,7 +130,7 @@ impl<'e> Correlator<'e> {
 }
 
 impl Engine {
-    fn keys(&self) -> Vec<RuleKey> {
+    pub(crate) fn keys(&self) -> Vec<RuleKey> {
         let key = |rule: &CompiledRule| RuleKey { id: rule.rule.id.clone(), meaning: rule.meaning.clone() };
         self.rules.iter().map(key).collect()
     }
@@ -139,9 +140,14 @@ impl Engine {
     }
 }
 
-/// A hash of what a query means and of the fields that its hits carry: spans and layout take no part.
-pub(crate) fn meaning(query: &Query, captured: &[&str]) -> String {
-    digest(&(query, captured))
+/// A hash of what a query means, of the fields that its hits carry, and of what is held back: spans and layout take no part.
+pub(crate) fn meaning(query: &Query, captured: &[&str], exceptions: &[Exception]) -> String {
+    if exceptions.is_empty() {
+        return digest(&(query, captured));
+    }
+    let held: Vec<(&Condition, Option<i64>)> =
+        exceptions.iter().map(|exception| (&*exception.condition, exception.item.expires)).collect();
+    digest(&(query, captured, held))
 }
 
 fn digest<T: Hash + ?Sized>(of: &T) -> String {

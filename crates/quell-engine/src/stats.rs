@@ -20,8 +20,10 @@ pub struct MatchStats {
     pub without_time: u64,
     /// Events that have more join keys for some step than an event takes part with.
     pub keys_cut: u64,
-    /// Hits by the rule's number.
+    /// Hits by the rule's number, less those that an exception covers.
     pub hits: Vec<u64>,
+    /// Hits that an exception covers, by the exception's number.
+    pub held: Vec<u64>,
 }
 
 impl MatchStats {
@@ -35,12 +37,17 @@ impl MatchStats {
         self.cut += other.cut;
         self.without_time += other.without_time;
         self.keys_cut += other.keys_cut;
-        if self.hits.len() < other.hits.len() {
-            self.hits.resize(other.hits.len(), 0);
-        }
-        for (sum, more) in self.hits.iter_mut().zip(&other.hits) {
-            *sum += more;
-        }
+        add_each(&mut self.hits, &other.hits);
+        add_each(&mut self.held, &other.held);
+    }
+}
+
+fn add_each(sums: &mut Vec<u64>, more: &[u64]) {
+    if sums.len() < more.len() {
+        sums.resize(more.len(), 0);
+    }
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum += more;
     }
 }
 
@@ -50,8 +57,15 @@ mod tests {
 
     #[test]
     fn counts_add_up() {
-        let one = MatchStats { events: 1, candidates: 2, hits: vec![1], ..Default::default() };
-        let two = MatchStats { events: 3, cut: 1, keys_cut: 2, hits: vec![1, 5], ..Default::default() };
+        let one = MatchStats { events: 1, candidates: 2, hits: vec![1], held: vec![2], ..Default::default() };
+        let two = MatchStats {
+            events: 3,
+            cut: 1,
+            keys_cut: 2,
+            hits: vec![1, 5],
+            held: vec![0, 1],
+            ..Default::default()
+        };
         let mut sum = MatchStats::default();
         sum.add(&one);
         sum.add(&two);
@@ -61,6 +75,7 @@ mod tests {
             cut: 1,
             keys_cut: 2,
             hits: vec![2, 5],
+            held: vec![2, 1],
             ..Default::default()
         };
         assert_eq!(sum, expected);

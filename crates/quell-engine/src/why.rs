@@ -82,6 +82,8 @@ pub struct Verdict {
     pub time: bool,
     /// The join keys; none for an event rule.
     pub keys: Option<Box<[Key]>>,
+    /// The name of the exception that covers the event, if one does.
+    pub exception: Option<String>,
 }
 
 impl Verdict {
@@ -90,7 +92,7 @@ impl Verdict {
     pub fn holds(&self) -> Option<bool> {
         let category = self.category.as_ref().is_none_or(|test| test.holds == Some(true));
         let keys = self.keys.as_ref().is_none_or(|keys| !keys.is_empty());
-        if !(category && self.system && self.index && self.time && keys) {
+        if !(category && self.system && self.index && self.time && keys && self.exception.is_none()) {
             return Some(false);
         }
         self.condition.holds()
@@ -124,7 +126,12 @@ impl Engine {
             Tested { span: filter.span, holds: Some(holds), read: vec![(path, values)] }
         });
         let condition = self.why(&filter.condition, event);
-        Some(Verdict { category, condition, system: self.is_for(rule, event), index, time, keys })
+        let at = compiled.reads.time_of(event);
+        let covering = self.holds.covering(rule, at, |id| {
+            self.tests.get(id.index()).is_some_and(|test| self.holds(&test.predicate, event))
+        });
+        let exception = covering.and_then(|number| Some(self.holds.get(number)?.item.name.clone()));
+        Some(Verdict { category, condition, system: self.is_for(rule, event), index, time, keys, exception })
     }
 
     /// An event that names no system may be from any.

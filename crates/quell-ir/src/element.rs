@@ -2,7 +2,7 @@
 
 use crate::date::date_of;
 use crate::function::compare::{compare_addresses, compare_data, compare_texts};
-use crate::pattern::{equal_folded, parse_ip};
+use crate::pattern::{equal_folded, in_any_block, parse_ip};
 use crate::predicate::Predicate;
 use crate::printed::Printed;
 use crate::value::{Case, Datum};
@@ -39,10 +39,9 @@ impl Predicate {
                 order.is_some_and(|order| op.holds(order))
             }
             Predicate::Date { from, to, .. } => date_of(element).is_some_and(|at| *from <= at && at <= *to),
-            Predicate::Ip { blocks, .. } => element
-                .as_text()
-                .and_then(parse_ip)
-                .is_some_and(|address| blocks.iter().any(|block| block.contains(address))),
+            Predicate::Ip { blocks, .. } => {
+                element.as_text().and_then(parse_ip).is_some_and(|address| in_any_block(blocks, address))
+            }
             Predicate::IpOrder { op, value, .. } => element
                 .as_text()
                 .and_then(parse_ip)

@@ -77,6 +77,20 @@ impl Query {
         if fields.is_empty() { Sharding::SingleLane } else { Sharding::Fields(fields) }
     }
 
+    /// Calls `change` on every filter, `until` included.
+    pub fn each_filter_mut(&mut self, change: &mut dyn FnMut(&mut EventFilter)) {
+        match &mut self.logic {
+            Logic::Event(filter) => change(filter),
+            Logic::Threshold(Threshold { filter, .. })
+            | Logic::NewTerms(NewTerms { filter, .. })
+            | Logic::ThreatMatch(ThreatMatch { filter, .. }) => change(filter),
+            Logic::Sequence(Sequence { steps, until, .. }) | Logic::Join(Join { steps, until }) => {
+                steps.iter_mut().chain(until).for_each(|step| change(&mut step.filter));
+            }
+            Logic::Sample(steps) => steps.iter_mut().for_each(|step| change(&mut step.filter)),
+        }
+    }
+
     /// Every filter with its join keys, `until` included.
     #[must_use]
     pub fn filters(&self) -> Vec<(&EventFilter, &[JoinKey])> {

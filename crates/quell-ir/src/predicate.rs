@@ -75,7 +75,7 @@ pub enum Predicate {
     Ip {
         /// The field.
         field: FieldRef,
-        /// The blocks.
+        /// The blocks, sorted.
         blocks: Vec<IpBlock>,
     },
     /// An element, an address, stands in this order to an address (IPv4 as `::ffff:a.b.c.d`).

@@ -1,11 +1,12 @@
 //! From a rule to a query that can run, or the reason why it cannot.
 
 use crate::condition::{CompiledCondition, compile_condition, compile_rule_condition};
+use crate::filters::compile_filters;
 use crate::rule::{Language, Rule, RuleKind};
 use crate::type_fields::{Fields, ThreatFields, TypeFields};
 use quell_eql::Dialect;
 use quell_ir::logic::ThreatMatch;
-use quell_ir::{Code, Condition, Diagnostic, Logic, Predicate, Query, Schema, Scope};
+use quell_ir::{Code, Condition, Diagnostic, EventFilter, Logic, Predicate, Query, Schema, Scope, Span};
 
 /// How rules are compiled.
 #[derive(Clone, Copy)]
@@ -70,6 +71,22 @@ impl Outcome {
         }
     }
 
+    /// The same with a condition on every event, whatever step it is tested for.
+    fn filtered(mut self, filter: &Condition, found: Vec<Diagnostic>) -> Outcome {
+        if let Outcome::Runs { query, warnings } | Outcome::NotRunYet { query: Some(query), warnings, .. } =
+            &mut self
+        {
+            warnings.extend(found);
+            if *filter != Condition::Constant(true) {
+                query.each_filter_mut(&mut |step| {
+                    let own = std::mem::replace(&mut step.condition, Condition::Constant(true));
+                    step.condition = Condition::all([own, filter.clone()]);
+                });
+            }
+        }
+        self
+    }
+
     /// The query, where it could be read.
     #[must_use]
     pub fn query(&self) -> Option<&Query> {
@@ -85,13 +102,16 @@ impl Outcome {
 /// queries in KQL and Lucene, whatever their rule does with the events. Other rule types do not run.
 #[must_use]
 pub fn compile_rule(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
+    match compile_filters(rule, options.schema) {
+        Ok((filter, found)) => compile_unfiltered(rule, options).filtered(&filter, found),
+        Err(reason) => Outcome::NotRunYet { reason, query: None, warnings: Vec::new() },
+    }
+}
+
+/// A rule without its filters.
+fn compile_unfiltered(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
     match (rule.kind, rule.language) {
         (RuleKind::Eql, _) => compile_eql(rule, options),
-        (RuleKind::Query, _) if rule.query.is_none() => Outcome::NotRunYet {
-            reason: "the rule has filters alone, which cannot run yet".to_owned(),
-            query: None,
-            warnings: Vec::new(),
-        },
         (RuleKind::Query | RuleKind::Threshold | RuleKind::NewTerms | RuleKind::ThreatMatch, _) => {
             compile_query(rule, options)
         }
@@ -122,6 +142,15 @@ fn other_reason(kind: RuleKind, language: Option<Language>) -> String {
 
 /// Compiles a rule whose query is a condition, whatever its type does with the events.
 fn compile_query(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
+    // Without a query the filters say all, or every event is meant.
+    if rule.query.is_none() && rule.kind == RuleKind::Query {
+        let filter =
+            EventFilter { category: None, condition: Condition::Constant(true), span: Span::default() };
+        return Outcome::Runs {
+            query: Query { logic: Logic::Event(filter), pipes: Vec::new() },
+            warnings: Vec::new(),
+        };
+    }
     let mut compiled = match compile_rule_condition(rule, options) {
         Err(errors) => return Outcome::Refused(errors),
         Ok(compiled) => compiled,

@@ -9,6 +9,8 @@ pub(crate) const PREFIX: &str = "embedded:";
 struct Package {
     description: &'static str,
     files: &'static [EmbeddedFile],
+    /// Exceptions and maintenance windows to be filled in.
+    templates: &'static [EmbeddedFile],
 }
 
 /// An embedded rule file.
@@ -30,6 +32,12 @@ static PACKAGES: &[Package] = &[Package {
     description: include_str!("../../../packages/t1046/package.toml"),
     files: &[
         file!("t1046", "rules/published.toml"), // one line a rule file
+    ],
+    templates: &[
+        file!("t1046", "exceptions/inventory-scans.toml"),
+        file!("t1046", "exceptions/inventory-windows.toml"),
+        file!("t1046", "exceptions/vulnerability-assessment.toml"),
+        file!("t1046", "exceptions/ci-monitoring.toml"),
     ],
 }];
 
@@ -60,6 +68,21 @@ impl EmbeddedSet {
     pub fn find(name: &str) -> Option<EmbeddedSet> {
         EmbeddedSet::all().into_iter().find(|set| set.name == name)
     }
+}
+
+/// The embedded templates of exceptions and maintenance windows, to be filled in, each with the name that it is asked for by:
+/// `t1046/inventory-scans`.
+#[must_use]
+pub fn templates() -> Vec<(String, &'static str)> {
+    let of = |package: &'static Package| {
+        let name = package.description.parse::<Table>().ok();
+        let name = name.and_then(|table| Some(table.get("name")?.as_str()?.to_owned())).unwrap_or_default();
+        package.templates.iter().map(move |file| {
+            let path = file.path.strip_prefix("exceptions/").unwrap_or(file.path);
+            (format!("{name}/{}", path.strip_suffix(".toml").unwrap_or(path)), file.text)
+        })
+    };
+    PACKAGES.iter().flat_map(of).collect()
 }
 
 /// The sets that a package's description names. A set whose `files` is absent has all files.
@@ -126,5 +149,22 @@ mod tests {
             EmbeddedSet::find("t1046").unwrap().files.iter().map(|file| file.path).collect();
         embedded.sort_unstable();
         assert_eq!(on_disk, embedded);
+    }
+
+    #[test]
+    fn every_template_is_embedded_and_sound_and_covers_nothing_yet() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packages/t1046/exceptions");
+        let (set, wrong) = crate::ExceptionSet::load(std::slice::from_ref(&folder));
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert_eq!(set.items().len(), 5);
+        let (windows, wrong) = crate::MaintenanceWindow::load(&folder.join("inventory-windows.toml"));
+        assert!(wrong.is_empty() && windows.len() == 1, "{wrong:?}");
+        let names: Vec<String> = super::templates().into_iter().map(|(name, _)| name).collect();
+        let on_disk = std::fs::read_dir(&folder).unwrap().count();
+        assert_eq!((names.len(), names[0].as_str()), (on_disk, "t1046/inventory-scans"));
+        for (name, text) in super::templates() {
+            let own = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+            assert!(own.filter(|line| line.contains('<')).count() > 0, "{name} has nothing to fill in");
+        }
     }
 }

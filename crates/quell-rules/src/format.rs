@@ -5,6 +5,7 @@ mod endpoint_toml;
 mod eql_query;
 mod kibana_export;
 
+use crate::exception::ExceptionItem;
 use crate::finding::Findings;
 use crate::limits;
 use crate::node::Node;
@@ -63,6 +64,8 @@ pub(crate) struct Reading {
     pub(crate) rules: Vec<(Rule, Option<Node>)>,
     /// What else a Kibana export holds.
     pub(crate) attachments: Vec<Attachment>,
+    /// The exceptions among it.
+    pub(crate) exceptions: Vec<Arc<ExceptionItem>>,
     /// What is wrong with it.
     pub(crate) findings: Findings,
 }

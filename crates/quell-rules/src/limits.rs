@@ -29,3 +29,18 @@ pub const MAX_JSON_VALUES: u32 = 500_000;
 
 /// The most findings kept for one file.
 pub const MAX_FINDINGS: usize = 100;
+
+/// The most exceptions of a run.
+pub const MAX_EXCEPTION_ITEMS: usize = 20_000;
+
+/// The most entries of an exception, those within nested ones included.
+pub const MAX_EXCEPTION_ENTRIES: usize = 1000;
+
+/// The most bytes of a value list: some millions of values.
+pub const MAX_VALUE_LIST_BYTES: usize = 64 << 20;
+
+/// The most address blocks that a value list may come to.
+pub const MAX_LIST_BLOCKS: usize = 2_000_000;
+
+/// The most maintenance windows of a file.
+pub const MAX_WINDOWS: usize = 1000;

@@ -1,6 +1,7 @@
 //! From `--rules` words to rules: finds the files, reads them, and says what could not be used.
 
 use crate::embedded::{self, EmbeddedSet};
+use crate::exception::ExceptionItem;
 use crate::finding::{FileFinding, Findings};
 use crate::format::{self, Attachment, Format};
 use crate::limits;
@@ -57,6 +58,8 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// Exception lists and items, connectors and counts of Kibana exports.
     pub attachments: Vec<Attachment>,
+    /// The exceptions of Kibana exports.
+    pub exceptions: Vec<Arc<ExceptionItem>>,
     /// What is wrong, file by file. A file with an error may still have given rules.
     pub findings: Vec<FileFinding>,
     /// Files in folders that hold no rule at all, such as a package's description.
@@ -213,6 +216,7 @@ impl Loader {
             self.nodes.push(node);
         }
         self.set.attachments.extend(reading.attachments);
+        self.set.exceptions.extend(reading.exceptions);
         self.set.findings.extend(reading.findings.into_file(&origin.path, &origin.text));
     }
 
@@ -284,10 +288,22 @@ fn read_file(path: &Path) -> Result<(Option<&'static Format>, String), Box<Diagn
 }
 
 /// The reason of an input error in plain words, without the platform's error number where it has a common name.
-fn reason(error: &std::io::Error) -> String {
+pub(crate) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "no such file or folder".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),
         _ => error.to_string(),
     }
+}
+
+/// The whole text of a file.
+pub(crate) fn read_text(path: &Path, max_bytes: usize) -> Result<String, String> {
+    let file = File::open(path).map_err(|error| reason(&error))?;
+    let mut bytes = Vec::new();
+    file.take(max_bytes as u64 + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
+    if bytes.len() > max_bytes {
+        return Err(format!("the file has more than {max_bytes} bytes"));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| format!("the file is not UTF-8: byte {}", error.utf8_error().valid_up_to()))
 }

@@ -161,20 +161,24 @@ fn a_kibana_export_gives_its_rules_and_keeps_the_rest() {
         exported("r-1", &json!({})),
         exported("r-2", &json!({"type": "query", "language": "lucene", "query": "a:b"})),
         json!({"_version": "x", "list_id": "l", "type": "detection", "name": "L"}),
-        json!({"item_id": "i", "list_id": "l", "entries": []}),
+        json!({"item_id": "i", "list_id": "l", "name": "I", "entries": [
+            {"field": "process.name", "operator": "included", "type": "match", "value": "nmap"}
+        ]}),
+        json!({"item_id": "j", "list_id": "l", "entries": []}),
         json!({"id": "c", "type": "action", "attributes": {"actionTypeId": ".slack"}}),
-        json!({"exported_count": 4, "exported_rules_count": 2, "missing_rules": []}),
+        json!({"exported_count": 5, "exported_rules_count": 2, "missing_rules": []}),
     ];
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let set = load(&[("export.ndjson", &text)]);
-    assert_eq!(places(&set.findings), ["export.ndjson W0321"]);
+    assert_eq!(places(&set.findings), ["export.ndjson:5:1 E0315"]);
+    assert_eq!(set.exceptions.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["I"]);
     assert_eq!(set.rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["r-1", "r-2"]);
     assert_eq!((set.rules[0].version.as_str(), set.rules[0].risk_score), ("7", 99));
     assert_eq!(set.rules[0].fields["immutable"], true);
     assert_eq!(set.rules[1].language, Some(Language::Lucene));
     let kinds: Vec<AttachmentKind> = set.attachments.iter().map(|a| a.kind).collect();
     use AttachmentKind::{Connector, Counts, ExceptionItem, ExceptionList};
-    assert_eq!(kinds, [ExceptionList, ExceptionItem, Connector, Counts]);
+    assert_eq!(kinds, [ExceptionList, ExceptionItem, ExceptionItem, Connector, Counts]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// What every state file begins with.
-const MAGIC: &[u8] = b"quell state 2\n";
+const MAGIC: &[u8] = b"quell state 3\n";
 
 /// All that a stream holds at one moment.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct Checkpoint {
     pub(crate) context: Vec<u8>,
     /// What correlation holds.
     pub(crate) correlator: Vec<u8>,
+    /// Which alerts others are suppressed by.
+    pub(crate) suppressed: Vec<u8>,
 }
 
 /// Why a state file cannot be used.
@@ -133,7 +135,7 @@ mod tests {
         let read = Checkpoint::load(&path).unwrap().unwrap();
         assert_eq!(format!("{read:?}"), format!("{written:?}"));
         assert_eq!((read.length_of("a.ndjson".as_ref()), read.length_of("b".as_ref())), (Some(7), None));
-        for other in [&b""[..], b"{}", b"quell state 2\n", b"quell state 1\nxxxxxxxxxxxxxx"] {
+        for other in [&b""[..], b"{}", b"quell state 3\n", b"quell state 2\nxxxxxxxxxxxxxx"] {
             fs::write(&path, other).unwrap();
             assert!(matches!(Checkpoint::load(&path), Err(CheckpointError::Foreign { .. })), "{other:?}");
         }

@@ -176,7 +176,7 @@ pub struct PartVerdict {
 }
 
 /// What keeps an event out of a rule whatever its condition says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeptOut {
     /// The rule's index patterns match none of its index names.
     Index,
@@ -186,6 +186,8 @@ pub enum KeptOut {
     Time,
     /// It has no value for a join field.
     Key,
+    /// The exception of that name covers it.
+    Exception(String),
 }
 
 /// A condition, or a piece of one, with its answer.
@@ -471,7 +473,11 @@ impl Explain {
         ];
         Some(PartVerdict {
             holds: verdict.holds(),
-            kept_out: kept_out.into_iter().filter_map(|(out, why)| out.then_some(why)).collect(),
+            kept_out: kept_out
+                .into_iter()
+                .filter_map(|(out, why)| out.then_some(why))
+                .chain(verdict.exception.clone().map(KeptOut::Exception))
+                .collect(),
             keys: verdict.keys.iter().flatten().cloned().collect(),
             reason: self.reason(&verdict, filter),
         })

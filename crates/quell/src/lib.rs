@@ -14,12 +14,14 @@
 //! assert!(report.alerts.is_empty());
 //! ```
 
+mod alert_stage;
 mod checkpoint;
 mod context;
 mod decode;
 mod documents;
 mod explain;
 mod indicators;
+mod maintenance;
 mod pipeline;
 mod query;
 mod scan;
@@ -35,15 +37,15 @@ pub use explain::{
 pub use indicators::{IndicatorError, Indicators};
 pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{QueryError, QueryOptions, format_query, query};
-pub use scan::{AlertSink, NotRun, Report, Scan, ScanOptions, Stats};
+pub use scan::{AlertSink, HeldBack, NotRun, Report, Scan, ScanOptions, Stats};
 pub use stream::{
     StreamCounts, StreamError, StreamOptions, StreamOutput, follow, stream_pipe, stream_reader,
     stream_standard_input,
 };
 
 pub use quell_engine::{
-    Alert, Counted, Enrichment, Key, Member, Particulars, Remembered, ResultLimit, ResultPosition,
-    SpillError, Step as SequenceStep, ThresholdResult, Totals,
+    Alert, Counted, Enrichment, HeldBy, Key, Maintenance, Member, Particulars, Remembered, ResultLimit,
+    ResultPosition, SpillError, Step as SequenceStep, Suppression, ThresholdResult, Totals,
 };
 pub use quell_eql::Dialect;
 pub use quell_event::{EcsSchema, RecordRef, RecordText};
@@ -53,8 +55,9 @@ pub use quell_ir::diagnostic::{did_you_mean, near_names};
 pub use quell_ir::logic::{Query, Sharding, Threshold};
 pub use quell_ir::{Code, Diagnostic, FieldType, Schema, Severity, Span};
 pub use quell_rules::{
-    Checked, CompileOptions, EmbeddedSet, FileFinding, Language, Outcome, Rule, RuleFormat, RuleKind,
-    RuleSet, RuleSeverity, RuleSpec, Selection, check, compile_rule, report,
+    Checked, CompileOptions, EmbeddedSet, ExceptionItem, ExceptionSet, FileFinding, Language,
+    MaintenanceWindow, Outcome, Rule, RuleFormat, RuleKind, RuleSet, RuleSeverity, RuleSpec, Selection,
+    check, compile_rule, embedded::templates, report,
 };
 
 use std::path::{Path, PathBuf};

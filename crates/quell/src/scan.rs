@@ -1,9 +1,11 @@
 //! A scan: rules over inputs, to alerts.
 
+use crate::alert_stage::AlertStage;
 use crate::context::read_context;
 use crate::documents::Documents;
 use crate::explain::Watch;
 use crate::indicators::Indicators;
+use crate::maintenance::Windows;
 use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
 use crate::stream::StreamCounts;
 use jiff::tz::TimeZone;
@@ -17,7 +19,11 @@ use quell_ingest::{
     discover, format_named,
 };
 use quell_ir::date::date_of;
-use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
+use quell_ir::schema::NoSchema;
+use quell_rules::{
+    CompileOptions, ExceptionItem, ExceptionSet, FileFinding, MaintenanceWindow, Outcome, Rule, compile_rule,
+};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -52,6 +58,12 @@ pub struct ScanOptions {
     pub indicators: Arc<Indicators>,
     /// The bytes of hits that are held in memory, about; more go to temporary files. None is dropped.
     pub hit_memory: usize,
+    /// What rules shall not find.
+    pub exceptions: ExceptionSet,
+    /// Whether what an exception covers is given out too, as alerts that say so ([`Alert::held_by`]).
+    pub show_held: bool,
+    /// When nobody wants to be told of alerts: they are marked ([`Alert::maintenance`]).
+    pub maintenance: Vec<MaintenanceWindow>,
 }
 
 /// Takes alerts, with what makes their documents; it may say that it wants no more.
@@ -72,6 +84,9 @@ impl Default for ScanOptions {
             no_warm_up: false,
             indicators: Arc::default(),
             hit_memory: 512 << 20,
+            exceptions: ExceptionSet::default(),
+            show_held: false,
+            maintenance: Vec::new(),
         }
     }
 }
@@ -114,6 +129,7 @@ pub struct NotRun {
 pub struct Scan {
     engine: Engine,
     options: ScanOptions,
+    windows: Windows,
     not_run: Vec<NotRun>,
     findings: Vec<FileFinding>,
 }
@@ -126,7 +142,9 @@ impl Scan {
         let compile = &CompileOptions { indicators_now: options.indicators.now(), ..*compile };
         let mut runnable = Vec::new();
         let mut not_run = Vec::new();
-        let mut findings = Vec::new();
+        let mut exceptions = options.exceptions.compile(compile.schema);
+        let mut findings = std::mem::take(&mut exceptions.findings);
+        findings.extend(exceptions.unused(rules.iter()));
         for rule in rules.into_iter().map(Arc::new) {
             let outcome = compile_rule(&rule, compile);
             findings.extend(outcome.findings().iter().map(|diagnostic| FileFinding {
@@ -136,21 +154,29 @@ impl Scan {
                 diagnostic: diagnostic.clone(),
             }));
             match outcome {
-                Outcome::Runs { query, .. } => runnable.push(EngineRule { rule, query }),
+                Outcome::Runs { query, .. } => {
+                    let held = exceptions.of(&rule);
+                    runnable.push((EngineRule { rule, query }, held));
+                }
                 Outcome::NotRunYet { reason, .. } => not_run.push(NotRun { rule, reason }),
                 Outcome::Refused(_) => {}
             }
         }
-        let indicators = options.indicators.of_rules(&runnable);
-        let (engine, refused) = Engine::new(runnable, &engine_options(&options, indicators));
+        let indicators = options.indicators.of_rules(runnable.iter().map(|(rule, _)| rule));
+        let options_of_engine = engine_options(&options, indicators);
+        let (engine, refused, not_applied) = Engine::with_exceptions(runnable, &options_of_engine);
+        findings.extend(not_applied.iter().map(|(exception, reason)| exception.item.not_applied(reason)));
         not_run
             .extend(refused.into_iter().map(|rule| NotRun { rule: rule.rule, reason: rule.reason.into() }));
-        Scan { engine, options, not_run, findings }
+        let (windows, wrong) = Windows::new(&options.maintenance, compile);
+        findings.extend(wrong);
+        Scan { engine, options, windows, not_run, findings }
     }
 
     /// The scan of rules that are compiled already.
     pub(crate) fn of_engine(engine: Engine, options: ScanOptions) -> Scan {
-        Scan { engine, options, not_run: Vec::new(), findings: Vec::new() }
+        let (windows, _) = Windows::new(&[], &CompileOptions::new(&NoSchema));
+        Scan { engine, options, windows, not_run: Vec::new(), findings: Vec::new() }
     }
 
     /// How many rules run.
@@ -261,11 +287,23 @@ impl Scan {
         report.stats.candidates = matched.candidates;
         report.stats.events_without_time = matched.without_time;
         report.stats.keys_cut = matched.keys_cut;
+        let held = self.engine.exceptions().zip(&matched.held).filter(|(_, hits)| **hits > 0);
+        report.held = held
+            .map(|((rule, item), hits)| HeldBack {
+                rule: Arc::clone(rule),
+                item: Arc::clone(item),
+                hits: *hits,
+            })
+            .collect();
         report.hits_by_rule = self.engine.rules().cloned().zip(matched.hits.iter().copied()).collect();
     }
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    pub(crate) fn windows(&self) -> &Windows {
+        &self.windows
     }
 
     pub(crate) fn options(&self) -> &ScanOptions {
@@ -277,20 +315,30 @@ impl Scan {
     fn correlate(
         &self,
         runs: Vec<HitRuns<'_>>,
-        report: &Report,
+        report: &mut Report,
         sink: &mut AlertSink<'_>,
     ) -> (Vec<SpillError>, Limited) {
-        let mut documents = report.documents();
-        let mut wanted = ControlFlow::Continue(());
-        let mut give = |detection| {
-            if wanted.is_continue()
-                && let Some(alert) = Alert::new(&self.engine, detection)
-            {
-                wanted = sink(alert, &mut documents);
-            }
-        };
+        let stage = AlertStage::new(&self.engine, &self.windows, &self.options, true);
+        let documents = report.documents();
+        // Held hits and detections go the same way, one from within the other's loop.
+        let outlet = RefCell::new(Outlet { stage, documents, sink, wanted: ControlFlow::Continue(()) });
         let mut hits = Merged::new(&self.engine, runs);
-        let limited = correlate_in_order(&self.engine, self.began(report), &mut hits, &mut give);
+        let began = self.began(report);
+        let unheld = hits.by_ref().filter(|hit| {
+            if hit.held_by.is_some() {
+                outlet.borrow_mut().give(|stage, out| stage.held(hit, out));
+            }
+            hit.held_by.is_none()
+        });
+        let limited = correlate_in_order(&self.engine, began, unheld, &mut |detection| {
+            outlet.borrow_mut().give(|stage, out| stage.push(detection, out));
+        });
+        let mut outlet = outlet.into_inner();
+        outlet.give(|stage, out| stage.finish(out));
+        let counts = outlet.stage.counts();
+        report.stats.suppressed = counts.suppression.suppressed;
+        report.stats.suppressions_let_go = counts.suppression.let_go;
+        report.stats.maintenance_unknown = counts.maintenance_unknown;
         (hits.take_errors(), limited)
     }
 
@@ -316,6 +364,31 @@ impl Scan {
     }
 }
 
+/// The way of alerts to the sink.
+struct Outlet<'o, 's, 'k> {
+    stage: AlertStage<'s>,
+    documents: Documents<'o>,
+    sink: &'o mut AlertSink<'k>,
+    wanted: ControlFlow<()>,
+}
+
+impl<'s> Outlet<'_, 's, '_> {
+    /// Gives the sink what some work of the last stage gives.
+    fn give(&mut self, work: impl FnOnce(&mut AlertStage<'s>, &mut dyn FnMut(Alert))) {
+        if self.wanted.is_break() {
+            return;
+        }
+        let mut alerts = Vec::new();
+        work(&mut self.stage, &mut |alert| alerts.push(alert));
+        for alert in alerts {
+            let alert = self.stage.marked(alert, &mut self.documents);
+            if self.wanted.is_continue() {
+                self.wanted = (self.sink)(alert, &mut self.documents);
+            }
+        }
+    }
+}
+
 fn engine_options(
     options: &ScanOptions,
     indicators: BTreeMap<String, Arc<[Arc<Indicator>]>>,
@@ -327,6 +400,7 @@ fn engine_options(
         limit: options.limit,
         no_warm_up: options.no_warm_up,
         indicators,
+        show_held: options.show_held,
     }
 }
 
@@ -479,6 +553,8 @@ pub struct Report {
     pub spill_errors: Vec<SpillError>,
     /// What was wrong with the inputs.
     pub warnings: WarningLog,
+    /// What exceptions held back, of each exception of each rule that held back anything.
+    pub held: Vec<HeldBack>,
     /// Each rule that ran, and how many events satisfied it.
     pub hits_by_rule: Vec<(Arc<Rule>, u64)>,
     /// Counts and times.
@@ -491,6 +567,17 @@ pub struct Report {
     formats: Vec<Option<&'static dyn Format>>,
     decode: DecodeOptions,
     context: Arc<Context>,
+}
+
+/// How many hits of a rule an exception held back.
+#[derive(Clone, Debug)]
+pub struct HeldBack {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// The exception.
+    pub item: Arc<ExceptionItem>,
+    /// How many hits. Of a sequence those of each step count.
+    pub hits: u64,
 }
 
 /// Counts and times of a scan.
@@ -508,6 +595,12 @@ pub struct Stats {
     pub tests_cut: u64,
     /// Results that `sort`, `unique` and counts left out, because they held too much already (Endgame dialect).
     pub results_lost: u64,
+    /// Alerts that were suppressed: the first of their kind stands for them.
+    pub suppressed: u64,
+    /// First alerts that were let go before their time because there were too many.
+    pub suppressions_let_go: u64,
+    /// Alerts of which it is not known whether they fall into a maintenance window, because it starts too often.
+    pub maintenance_unknown: u64,
     /// Events that some sequence would take but for their having no time.
     pub events_without_time: u64,
     /// Events that took part in a sequence or sample with not all of their join keys, because those are too many.
@@ -551,6 +644,7 @@ impl Report {
             alerts: Vec::new(),
             spill_errors: Vec::new(),
             warnings,
+            held: Vec::new(),
             hits_by_rule: Vec::new(),
             stats: Stats { files: files.len() as u64, bytes: driven.bytes, ..Stats::default() },
             interrupted: driven.interrupted,

@@ -4,6 +4,7 @@
 //! correlated in order. The watermark is the time before which everything is late: the latest event's time, less the lateness;
 //! while nothing comes, the clock moves it on. What correlation holds stays within `max_state`: what falls out is counted.
 
+use crate::alert_stage::AlertStage;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::documents::{Documents, Made};
 use crate::pipeline::{InputFacts, Progress, Seen};
@@ -177,6 +178,9 @@ struct Stream<'s> {
     /// How much was forgotten before this stream began.
     forgotten: u64,
     work: MatchWork<'s>,
+    /// Hits that an exception covers, if those are to be seen.
+    held: Vec<Hit>,
+    stage: AlertStage<'s>,
     made: Made,
     waiting: Waiting,
     correlator: Correlator<'s>,
@@ -224,6 +228,8 @@ impl<'s> Stream<'s> {
             forgotten: 0,
             decode,
             work: MatchWork::new(scan, decoders),
+            held: Vec::new(),
+            stage: AlertStage::new(scan.engine(), scan.windows(), scan.options(), false),
             made: Made::default(),
             waiting: Waiting::default(),
             correlator: Correlator::new(scan.engine()).with_room_in_pipes(room_in_pipes(options)),
@@ -249,6 +255,7 @@ impl<'s> Stream<'s> {
     fn go_on_from(&mut self, checkpoint: &Checkpoint) -> Result<(), StreamError> {
         let restored = Correlator::restore(self.scan.engine(), &checkpoint.correlator)?;
         self.correlator = restored.correlator.with_room_in_pipes(room_in_pipes(self.options));
+        self.stage.restore(&checkpoint.suppressed)?;
         restored.waiting.into_iter().for_each(|hit| self.waiting.push(hit));
         self.counts.dropped = restored.dropped;
         self.formats =
@@ -375,6 +382,10 @@ impl<'s> Stream<'s> {
 
     /// One hit; true if it is too late to be joined.
     fn hit(&mut self, hit: Hit, found: &mut Vec<Detection>) -> bool {
+        if hit.held_by.is_some() {
+            self.held.push(hit);
+            return false;
+        }
         if self.scan.engine().is_immediate(hit.rule) {
             self.correlator.alone(&hit, found);
             return false;
@@ -451,15 +462,23 @@ impl<'s> Stream<'s> {
     }
 
     fn give(&mut self, found: Vec<Detection>, output: &mut dyn StreamOutput) -> ControlFlow<()> {
-        if found.is_empty() {
+        if found.is_empty() && self.held.is_empty() {
             return ControlFlow::Continue(());
         }
+        let held = std::mem::take(&mut self.held);
         self.saved.new = true;
         let made = std::mem::take(&mut self.made);
         let mut documents =
             Documents::of_stream(&self.file, &self.formats, &self.decode, self.context.context(), made);
-        let mut alerts = found.into_iter().filter_map(|found| Alert::new(self.scan.engine(), found));
-        let wanted = alerts.try_for_each(|alert| output.alert(&alert, &mut documents));
+        let mut alerts = Vec::new();
+        held.iter().for_each(|hit| self.stage.held(hit, &mut |alert| alerts.push(alert)));
+        for detection in found {
+            self.stage.push(detection, &mut |alert| alerts.push(alert));
+        }
+        let wanted = alerts.into_iter().try_for_each(|alert| {
+            let alert = self.stage.marked(alert, &mut documents);
+            output.alert(&alert, &mut documents)
+        });
         self.made = documents.finish();
         wanted
     }
@@ -484,6 +503,7 @@ impl<'s> Stream<'s> {
             watermark: self.watermark,
             context: self.saved_context()?,
             correlator: self.correlator.save(self.waiting.iter())?,
+            suppressed: self.stage.save()?,
         };
         checkpoint.store(path)?;
         self.counts.checkpoints += 1;
@@ -537,6 +557,10 @@ impl<'s> Stream<'s> {
         self.counts.forgotten = self.context.context().forgotten().saturating_sub(self.forgotten);
         let mut report = self.scan.report_of_stream(&self.work, self.file, self.warnings, self.counts);
         report.stats.bytes = self.seen.bytes_done;
+        let counts = self.stage.counts();
+        report.stats.suppressed = counts.suppression.suppressed;
+        report.stats.suppressions_let_go = counts.suppression.let_go;
+        report.stats.maintenance_unknown = counts.maintenance_unknown;
         report.stats.tests_cut += cut;
         report.stats.results_lost += lost;
         report.stats.elapsed = self.started.elapsed();

@@ -35,7 +35,9 @@ struct Both {
 fn both(rules: Vec<Rule>) -> Both {
     let options = CompileOptions::new(quell::schema());
     let mut runnable = Vec::new();
-    for rule in rules.into_iter().map(Arc::new) {
+    // The reference knows EQL alone.
+    let of_eql = |rule: &Rule| rule.kind == quell_rules::RuleKind::Eql;
+    for rule in rules.into_iter().filter(of_eql).map(Arc::new) {
         match compile_rule(&rule, &options) {
             Outcome::Runs { query, .. } if matches!(query.logic, quell_ir::Logic::Event(_)) => {
                 runnable.push(EngineRule { rule, query });

@@ -7,7 +7,7 @@
 mod counting_allocator;
 
 use counting_allocator::allocations;
-use quell::{CompileOptions, Outcome, Rule, RuleSet, RuleSpec, compile_rule};
+use quell::{CompileOptions, ExceptionSet, Outcome, Rule, RuleSet, RuleSpec, compile_rule};
 use quell_engine::{Engine, EngineOptions, EngineRule};
 use quell_event::{EventState, Position, RecordRef, RecordText};
 use quell_ingest::{Context, DecodeOptions, Decoder, Layout};
@@ -26,6 +26,16 @@ const QUERIES: &[&str] = &[
     r#"dns where dns.question.name regex~ "zz.*""#,
 ];
 
+const EXCEPTIONS: &str = r#"
+[[item]]
+name = "none of them"
+rules = ["*"]
+entries = [
+    { field = "process.command_line.caseless", operator = "included", type = "wildcard", value = "*no such words*" },
+    { field = "host.name", operator = "excluded", type = "match_any", value = ["a", "b"] },
+]
+"#;
+
 #[test]
 fn an_event_that_hits_nothing_allocates_nothing() {
     let mut rules = RuleSet::load(&[RuleSpec::Embedded(RuleSpec::DEFAULT.into())]).rules;
@@ -35,8 +45,20 @@ fn an_event_that_hits_nothing_allocates_nothing() {
         Outcome::Runs { query, .. } => EngineRule { rule, query },
         other => panic!("{}: {other:?}", rule.name),
     });
-    let (engine, refused) = Engine::new(rules.collect(), &EngineOptions::default());
-    assert!(refused.is_empty());
+    // Exceptions are asked of hits alone.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("e.toml");
+    std::fs::write(&path, EXCEPTIONS).unwrap();
+    let (set, wrong) = ExceptionSet::load(&[path]);
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let exceptions = set.compile(quell::schema());
+    let rules = rules.map(|rule: EngineRule| {
+        let held = exceptions.of(&rule.rule);
+        assert_eq!(held.len(), 1);
+        (rule, held)
+    });
+    let (engine, refused, not_applied) = Engine::with_exceptions(rules.collect(), &EngineOptions::default());
+    assert!(refused.is_empty() && not_applied.is_empty());
     let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/logs");
     for (folder, layout) in
         [("ecs", Layout::Ecs), ("nxlog", Layout::FlatWindows), ("winlogbeat", Layout::Winlogbeat6)]

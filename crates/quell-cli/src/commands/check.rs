@@ -2,6 +2,7 @@
 
 use crate::arguments::General;
 use crate::console::{BOLD, Console};
+use crate::exception_options::ExceptionOptions;
 use crate::exit::Exit;
 use crate::failure::{Failure, until_closed};
 use crate::findings::{self, Tally};
@@ -35,6 +36,8 @@ pub struct Check {
     pub output: Output,
     #[command(flatten)]
     pub rules: RuleOptions,
+    #[command(flatten)]
+    pub exceptions: ExceptionOptions,
 }
 
 /// How findings are printed.
@@ -56,7 +59,11 @@ impl Check {
         if let Some(code) = &self.explain {
             return explain(&console, code);
         }
-        let checked = self.check()?;
+        let mut checked = self.check()?;
+        let (exceptions, wrong) = self.exceptions.load(&checked.set.exceptions);
+        checked.findings.extend(wrong);
+        checked.findings.extend(exceptions.compile(quell::schema()).findings);
+        checked.findings.sort_by(FileFinding::order);
         let tally = Tally::of(&checked.findings);
         until_closed(self.print(&console, &checked.findings))?;
         if !console.quiet && !matches!(self.output, Output::Json | Output::Sarif) {

@@ -4,6 +4,7 @@ use crate::alert_row::event_cells;
 use crate::arguments::General;
 use crate::columns::{Cell, Column, Columns};
 use crate::console::{BOLD, Console, DIM, YELLOW};
+use crate::exception_options::ExceptionOptions;
 use crate::exit::Exit;
 use crate::failure::{Failure, until_closed};
 use crate::findings::tell_unusable;
@@ -63,6 +64,8 @@ pub struct Explain {
     pub memory: MemoryOptions,
     #[command(flatten)]
     pub rules: RuleOptions,
+    #[command(flatten)]
+    pub exceptions: ExceptionOptions,
 }
 
 /// How an explanation is printed.
@@ -84,8 +87,11 @@ fn parse_key(text: &str) -> Result<(String, String), String> {
 impl Explain {
     pub fn run(&self, general: &General) -> Result<Exit, Failure> {
         let console = general.console();
-        let (rule, exit) = self.rules.load_one(&console, &self.name)?;
-        let options = ScanOptions { any_index: self.any_index, ..self.input.scan_options(general)? };
+        let (rule, exported, exit) = self.rules.load_one(&console, &self.name)?;
+        let (exceptions, wrong) = self.exceptions.load(&exported);
+        let exit = exit.or(tell_unusable(&console, &wrong));
+        let options =
+            ScanOptions { exceptions, any_index: self.any_index, ..self.input.scan_options(general)? };
         let options = self.memory.apply(options, &console)?;
         let explain = match quell::Explain::new(rule, &self.rules.compile_options(), options) {
             Ok(explain) => explain,
@@ -320,7 +326,7 @@ impl Telling<'_> {
             writeln!(out, "{of}: {}", in_words(verdict.holds))?;
             write_reasons(out, shown.width, &verdict.reason)?;
             for why in &verdict.kept_out {
-                writeln!(out, "  {YELLOW}{}{YELLOW:#}", kept_out(*why))?;
+                writeln!(out, "  {YELLOW}{}{YELLOW:#}", escape(&kept_out(why)))?;
             }
         }
         Ok(())
@@ -629,7 +635,7 @@ fn event_object(event: &SeenEvent) -> Value {
     let verdict = |verdict: &PartVerdict| {
         json!({
             "holds": verdict.holds,
-            "kept_out": verdict.kept_out.iter().map(|why| kept_out(*why)).collect::<Vec<_>>(),
+            "kept_out": verdict.kept_out.iter().map(kept_out).collect::<Vec<_>>(),
             "keys": verdict.keys.iter().map(|key| key.iter().map(constant).collect()).collect::<Vec<Vec<Value>>>(),
             "condition": reason_object(&verdict.reason),
         })

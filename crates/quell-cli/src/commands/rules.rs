@@ -31,6 +31,7 @@ pub struct Rules {
 pub enum Action {
     List(List),
     Show(Show),
+    Template(Template),
 }
 
 /// List the rules: severity, type, whether they run, id, name
@@ -88,7 +89,42 @@ impl Rules {
         match &self.action {
             Action::List(list) => list.run(&console),
             Action::Show(show) => show.run(&console),
+            Action::Template(template) => template.run(&console),
         }
+    }
+}
+
+/// List the templates of exceptions and maintenance windows, or print one to be filled in
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    quell rules template\n  \
+    quell rules template t1046/inventory-scans > inventory.toml")]
+pub struct Template {
+    /// The template's name
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+impl Template {
+    fn run(&self, console: &Console) -> Result<Exit, Failure> {
+        let templates = quell::templates();
+        let mut out = console.data();
+        let text = match &self.name {
+            None => templates.iter().map(|(name, _)| format!("{name}\n")).collect(),
+            Some(wanted) => {
+                let found = templates.iter().find(|(name, _)| name == wanted);
+                let Some((_, text)) = found else {
+                    let near = quell::near_names(wanted, templates.iter().map(|(name, _)| name.as_str()));
+                    let failure = Failure::usage(format!("there is no template `{wanted}`"));
+                    let help = quell::did_you_mean(&near);
+                    return Err(failure
+                        .help(help.unwrap_or_else(|| String::from("`quell rules template` lists them"))));
+                };
+                (*text).to_owned()
+            }
+        };
+        until_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
+        Ok(Exit::Success)
     }
 }
 
@@ -121,7 +157,7 @@ impl List {
 
 impl Show {
     fn run(&self, console: &Console) -> Result<Exit, Failure> {
-        let (rule, exit) = self.rules.load_one(console, &self.name)?;
+        let (rule, _, exit) = self.rules.load_one(console, &self.name)?;
         let (rule, outcome) = (&rule, compile_rule(&rule, &self.rules.compile_options()));
         until_closed(match self.output {
             ShowOutput::Text => show(&mut console.out(), rule, &outcome),

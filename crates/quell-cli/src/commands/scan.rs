@@ -4,6 +4,7 @@ use crate::alert_sink::{Kind, WriteTo, parse_write};
 use crate::alert_writer::{AlertWriter, OpenedFile, Wanted};
 use crate::arguments::General;
 use crate::console::Console;
+use crate::exception_options::ExceptionOptions;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::{Tally, tell_unusable};
@@ -19,8 +20,9 @@ use crate::summary::{self, Shown, Told};
 use crate::write_targets;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
-use quell::{Report, RuleSeverity, ScanOptions, StreamError};
+use quell::{MaintenanceWindow, Report, RuleSeverity, ScanOptions, StreamError};
 use std::io::Write as _;
+use std::path::PathBuf;
 
 /// Run rules over logs and print alerts
 ///
@@ -55,6 +57,12 @@ pub struct Scan {
     /// Show alerts of building-block rules too (ndjson always holds them, marked)
     #[arg(long, help_heading = "Output")]
     pub show_building_blocks: bool,
+    /// Show what exceptions hold back too, marked by what holds it; of sequences, the events that took no part
+    #[arg(long, help_heading = "Output")]
+    pub show_held: bool,
+    /// Maintenance windows (TOML, or JSON of Kibana's API): their alerts are marked and leave the exit code alone; repeatable
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub maintenance_windows: Vec<PathBuf>,
     #[command(flatten)]
     pub input: InputOptions,
     #[command(flatten)]
@@ -66,6 +74,8 @@ pub struct Scan {
     pub memory: MemoryOptions,
     #[command(flatten)]
     pub rules: RuleOptions,
+    #[command(flatten)]
+    pub exceptions: ExceptionOptions,
 }
 
 /// From which severity on an alert is a failure.
@@ -89,10 +99,18 @@ impl Scan {
         let console = general.console();
         let set = self.rules.load()?;
         let rules_exit = tell_unusable(&console, &set.findings);
-        let scan =
-            quell::Scan::new(set.rules, &self.rules.compile_options(), self.options(general, &console)?);
+        let (exceptions, mut wrong) = self.exceptions.load(&set.exceptions);
+        let mut maintenance = Vec::new();
+        for path in &self.maintenance_windows {
+            let (windows, found) = MaintenanceWindow::load(path);
+            maintenance.extend(windows);
+            wrong.extend(found);
+        }
+        let rules_exit = rules_exit.or(tell_unusable(&console, &wrong));
+        let options = ScanOptions { exceptions, maintenance, ..self.options(general, &console)? };
+        let scan = quell::Scan::new(set.rules, &self.rules.compile_options(), options);
         let rules_exit = rules_exit.or(tell_unusable(&console, scan.findings()));
-        let errors = Tally::of(set.findings.iter().chain(scan.findings())).errors;
+        let errors = Tally::of(set.findings.iter().chain(&wrong).chain(scan.findings())).errors;
         let kind = self.output.unwrap_or(if console.out_is_terminal() { Kind::Table } else { Kind::Ndjson });
         let (report, writer) = if self.live.is_live() {
             self.live(&console, kind, &scan)?
@@ -163,7 +181,9 @@ impl Scan {
     }
 
     fn options(&self, general: &General, console: &Console) -> Result<ScanOptions, Failure> {
-        let options = ScanOptions { any_index: self.any_index, ..self.input.scan_options(general)? };
+        let show_held = self.show_held;
+        let options =
+            ScanOptions { any_index: self.any_index, show_held, ..self.input.scan_options(general)? };
         self.memory.apply(options, console)
     }
 

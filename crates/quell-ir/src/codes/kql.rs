@@ -103,4 +103,11 @@ Put parentheses: `(user.name:a OR user.name:b) AND host.name:c`.";
     user.name:root^2
 
 Remove it.";
+    PATH_ESCAPE = "W0251" Warning "escape within what looks like a path"
+"In double quotes `\\t`, `\\n` and `\\r` are a tab and line breaks, also in the middle of a path, where a backslash before another
+letter is itself.
+
+    process.executable: \"C:\\Windows\\notepad.exe\"
+
+Double every backslash: `\"C:\\\\Windows\\\\notepad.exe\"`.";
 }

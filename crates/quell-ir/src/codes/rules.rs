@@ -86,6 +86,38 @@ each option that is given and none of `--exclude`.
     quell scan --rule 'Port scan' --tag 'OS: macOS' logs/
 
 Leave one of the options out.";
+    EXCEPTION_MALFORMED = "E0315" Error "malformed exception"
+"An exception is not in its form, and is left out. It needs an `item_id` (or a name), the `list_id` that rules name (in TOML
+`rules` may stand instead), and entries, each with `field`, `operator` (included, excluded), `type` (match, match_any,
+exists, wildcard, list, nested) and what its type asks for.
+
+    [[item]]
+    name = \"Inventory server\"
+    rules = [\"*\"]
+    entries = [{ field = \"host.name\", operator = \"included\", type = \"match\", value = \"inv-01\" }]
+
+Correct what the message names.";
+    EXCEPTION_UNREADABLE = "E0316" Error "file of exceptions cannot be used"
+"A file or folder that `--exceptions` names cannot be read, is too large, or holds no exception.
+
+Check the path. What Kibana exports is read (NDJSON), and TOML with `[[item]]`.";
+    VALUE_LIST_UNREADABLE = "E0317" Error "value list cannot be read"
+"A file that `--value-list` names cannot be read, is too large, or is not UTF-8.
+
+A value list is a file with one value a line.";
+    WINDOW_MALFORMED = "E0318" Error "maintenance window cannot be used"
+"A maintenance window is not in its form, its file cannot be read, or its scope cannot be asked; it marks no alert. A window
+needs a title, a duration, and when it starts.
+
+    [[window]]
+    title = \"Patch night\"
+    start = \"2024-03-05T22:00:00\"
+    timezone = \"Europe/Berlin\"
+    rrule = \"FREQ=WEEKLY;BYDAY=TU\"
+    duration = \"4h\"
+    scope = 'host.name: \"inv-01\"'
+
+Correct what the message names. What Kibana's API gives is read too, as JSON.";
     DUPLICATE_RULE = "W0320" Warning "rule id given twice"
 "Two rules have the same id. An id is what alerts, exceptions and updates refer to, so it must be unique. The first rule,
 in the order of the paths given and of file names within a folder, is used; the other is left out. (Endpoint rules count
@@ -93,10 +125,12 @@ apart from all others, and one that is written once for each operating system is
 
 Remove one of the two, or give it an id of its own.";
     EXCEPTIONS_NOT_APPLIED = "W0321" Warning "exceptions are not applied"
-"The export holds exception items. quell reads and keeps them but does not apply them yet, so a rule can find events that
-Kibana would leave out.
+"The exception cannot be applied, so rules may find events that Kibana would leave out. The message says why: a value list
+that is not given, a value that its field cannot have, a test that quell does not know.
 
-Until then, write the exception into the query with `and not (…)`, or filter the alerts.";
+    { \"field\": \"process.pid\", \"operator\": \"included\", \"type\": \"match\", \"value\": \"nmap\" }
+
+Correct the exception, or give the value list with `--value-list NAME=FILE`.";
     UNKNOWN_EXPORT_LINE = "W0322" Warning "line of a Kibana export is no rule"
 "The line is valid JSON, but is neither a rule nor an exception list, an exception item, a connector, or the counts of the
 last line. It was left out.
@@ -189,4 +223,11 @@ Let `from` reach back at least `maxspan`, or shorten `maxspan`.";
 `esql` rule without `language`.
 
 Add it, for example `language = \"eql\"`.";
+    EXCEPTIONS_UNUSED = "W0341" Warning "exception list that no rule has"
+"No rule of this run names the list of an exception, so the exception holds nothing back.
+
+    [[item]]
+    list_id = \"no-rule-has-it\"
+
+A rule names its lists in `exceptions_list`. A TOML item may name rules itself: `rules = [\"rule id\"]`, or `[\"*\"]` for all.";
 }

@@ -69,6 +69,26 @@ impl IpBlock {
     }
 }
 
+/// Whether the address lies in one of the blocks, which are sorted. Of many, only those that may hold it are looked at: one for
+/// each length of the prefix.
+#[must_use]
+pub fn in_any_block(blocks: &[IpBlock], address: IpAddr) -> bool {
+    const FEW: usize = 200;
+    if blocks.len() <= FEW {
+        return blocks.iter().any(|block| block.contains(address));
+    }
+    let among = |address: IpAddr, longest: u8| {
+        (0..=longest)
+            .any(|prefix| blocks.binary_search(&IpBlock { network: masked(address, prefix), prefix }).is_ok())
+    };
+    match address {
+        IpAddr::V4(v4) => among(address, 32) || among(IpAddr::V6(v4.to_ipv6_mapped()), 128),
+        IpAddr::V6(v6) => {
+            among(address, 128) || v6.to_ipv4_mapped().is_some_and(|v4| among(IpAddr::V4(v4), 32))
+        }
+    }
+}
+
 impl std::fmt::Display for IpBlock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.network, self.prefix)
@@ -97,7 +117,8 @@ fn masked(address: IpAddr, prefix: u8) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::{IpBlock, parse_ip};
+    use super::{IpBlock, in_any_block, parse_ip};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
     #[test]
     fn blocks_hold_their_addresses() {
@@ -121,6 +142,28 @@ mod tests {
         for bad in ["", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/-1", "10.0.0.0/+8", "x/8", "::/129", "10.0.0.0/"]
         {
             assert_eq!(IpBlock::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn many_blocks_hold_what_each_of_them_holds() {
+        let mut blocks: Vec<IpBlock> = (0u32..400)
+            .map(|n| {
+                IpBlock::parse(&format!("{}/{}", Ipv4Addr::from(n.wrapping_mul(2_654_435_761)), n % 25 + 8))
+            })
+            .map(Option::unwrap)
+            .chain(["::ffff:1.2.3.0/120", "fe80::/10"].map(|text| IpBlock::parse(text).unwrap()))
+            .collect();
+        blocks.sort_unstable();
+        let v4 = (0u32..20_000).map(|n| IpAddr::V4(Ipv4Addr::from(n.wrapping_mul(2_246_822_519))));
+        let mapped = v4.clone().map(|address| match address {
+            IpAddr::V4(v4) => IpAddr::V6(v4.to_ipv6_mapped()),
+            IpAddr::V6(_) => address,
+        });
+        let named = ["1.2.3.4", "fe80::1", "::1"].map(|text| parse_ip(text).unwrap());
+        for address in v4.chain(mapped).chain(named).chain([IpAddr::V6(Ipv6Addr::LOCALHOST)]) {
+            let plain = blocks.iter().any(|block| block.contains(address));
+            assert_eq!(in_any_block(&blocks, address), plain, "{address}");
         }
     }
 }

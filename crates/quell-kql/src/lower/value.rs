@@ -20,6 +20,7 @@ impl Lowerer<'_> {
         if !value.quoted && value.plain() == Some("null") && self.language == Language::Kql {
             return self.null(target, value);
         }
+        self.check_path(value);
         match target {
             Target::Field(named) if value.is_lone_wildcard() => self.exists(named, span),
             Target::Field(named) => self.field_value(named, value, span),
@@ -321,6 +322,35 @@ impl Lowerer<'_> {
         // What one field of many cannot hold is no finding.
         self.findings.truncate(quiet);
         Condition::any(parts)
+    }
+
+    /// Reports `"C:\Windows\notepad.exe"`, in which `\n` is a line break and `\W` is not.
+    fn check_path(&mut self, value: &Literal) {
+        if !value.quoted || self.language != Language::Kql {
+            return;
+        }
+        let (mut itself, mut white) = (false, None);
+        let mut chars = value.text.chars();
+        while let Some(c) = chars.next() {
+            if c != '\\' {
+                continue;
+            }
+            match chars.next() {
+                None | Some('\\' | '"' | 'u') => {}
+                Some(c @ ('t' | 'n' | 'r')) => white = white.or(Some(c)),
+                Some(_) => itself = true,
+            }
+        }
+        if let Some(c) = white.filter(|_| itself) {
+            let what = if c == 't' { "a tab" } else { "a line break" };
+            let message = format!("`\\{c}` is {what}, though other backslashes of this text are themselves");
+            self.report(
+                Diagnostic::new(Code::PATH_ESCAPE, message)
+                    .at(value.span)
+                    .label("looks like a path")
+                    .help("double every backslash"),
+            );
+        }
     }
 
     fn null(&mut self, target: &Target, value: &Literal) -> Condition {

@@ -4,6 +4,7 @@
 //! Source: Elastic's "Detections API: export rules". A line that is no JSON is reported, and reading goes on behind it.
 
 use super::{Attachment, AttachmentKind, Reading};
+use crate::exception;
 use crate::json::next_value;
 use crate::node::{Content, Node};
 use crate::object;
@@ -99,7 +100,6 @@ pub(super) fn read(origin: &Arc<Origin>) -> Reading {
             }
         }
     }
-    report(rules, &mut reading);
     reading
 }
 
@@ -119,6 +119,10 @@ fn take(node: Node, origin: &Arc<Origin>, reading: &mut Reading, rules: &mut u64
         Some(ObjectKind::Attachment(kind)) => {
             if kind == AttachmentKind::Counts {
                 check_counts(&node, *rules, reading);
+            }
+            if kind == AttachmentKind::ExceptionItem {
+                let read = exception::read_exported(&node, &origin.path, &origin.text, &mut reading.findings);
+                reading.exceptions.extend(read);
             }
             reading.attachments.push(Attachment { kind, object: node.to_json() });
         }
@@ -141,14 +145,5 @@ fn check_counts(node: &Node, rules: u64, reading: &mut Reading) {
     if u64::try_from(said) != Ok(rules) {
         let message = format!("the export says that it holds {said} rules, and there are {rules}");
         reading.findings.push(Diagnostic::new(Code::EXPORT_COUNT, message).at(count.span));
-    }
-}
-
-/// Says how many exceptions there are, since they change what a rule finds.
-fn report(rules: u64, reading: &mut Reading) {
-    let items = reading.attachments.iter().filter(|a| a.kind == AttachmentKind::ExceptionItem).count();
-    if items > 0 {
-        let message = format!("{items} exception items beside {rules} rules are not applied");
-        reading.findings.push(Diagnostic::new(Code::EXCEPTIONS_NOT_APPLIED, message));
     }
 }

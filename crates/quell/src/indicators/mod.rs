@@ -152,9 +152,11 @@ impl Indicators {
     }
 
     /// Those that satisfy the threat query of each indicator match rule, by rule id; nothing at all without any indicator.
-    pub(crate) fn of_rules(&self, rules: &[EngineRule]) -> BTreeMap<String, Arc<[Arc<Indicator>]>> {
+    pub(crate) fn of_rules<'r>(
+        &self,
+        rules: impl Iterator<Item = &'r EngineRule>,
+    ) -> BTreeMap<String, Arc<[Arc<Indicator>]>> {
         let threats: Vec<(&Arc<Rule>, &ThreatMatch)> = rules
-            .iter()
             .filter_map(|rule| match &rule.query.logic {
                 Logic::ThreatMatch(threat) => Some((&rule.rule, threat)),
                 _ => None,

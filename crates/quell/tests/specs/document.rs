@@ -19,8 +19,24 @@ pub struct Case {
     pub line: usize,
     pub query: String,
     pub options: CaseOptions,
+    pub beside: Beside,
     pub warned: Vec<Finding>,
     pub expected: Expected,
+}
+
+/// What a rule has beside its query.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// Other fields of the rule, as a JSON object.
+    pub rule: Option<serde_json::Map<String, Value>>,
+    /// Exceptions in TOML.
+    pub exceptions: Option<String>,
+    /// Value lists by name.
+    pub lists: Vec<(String, String)>,
+    /// Maintenance windows in TOML.
+    pub windows: Option<String>,
+    /// What is held back, in order: an event, and by what. None where the case does not say.
+    pub held: Option<Vec<(String, String)>>,
 }
 
 #[derive(Debug)]
@@ -123,6 +139,7 @@ struct Open {
     line: usize,
     query: String,
     options: CaseOptions,
+    beside: Beside,
     warned: Vec<Finding>,
 }
 
@@ -136,7 +153,7 @@ struct Reader {
 impl Reader {
     fn block(&mut self, block: Block<'_>) -> Result<(), Fault> {
         let (kind, info) = block.info.split_once(' ').unwrap_or((block.info, ""));
-        if !matches!(kind, "eql" | "kql" | "lucene" | "toml" | "expect") && !info.is_empty() {
+        if !matches!(kind, "eql" | "kql" | "lucene" | "toml" | "expect" | "value-list") && !info.is_empty() {
             return Err(Fault::new(block.line, format!("`{kind}` takes no options")));
         }
         match kind {
@@ -146,6 +163,35 @@ impl Reader {
             "toml" => self.rule(&block, info),
             "events" => {
                 self.events = Some(Rc::new(Events::parse(block.numbered())?));
+                Ok(())
+            }
+            "rule" => {
+                let object = serde_json::from_str(&block.lines.join("\n"));
+                let object =
+                    object.map_err(|error| Fault::new(block.line, format!("no JSON object: {error}")))?;
+                self.beside(&block)?.rule = Some(object);
+                Ok(())
+            }
+            "exceptions" => {
+                self.beside(&block)?.exceptions = Some(block.lines.join("\n"));
+                Ok(())
+            }
+            "value-list" => {
+                self.beside(&block)?.lists.push((info.to_owned(), block.lines.join("\n")));
+                Ok(())
+            }
+            "windows" => {
+                self.beside(&block)?.windows = Some(block.lines.join("\n"));
+                Ok(())
+            }
+            "held" => {
+                let line = |(number, line): (usize, &str)| {
+                    let (id, by) =
+                        line.split_once('|').ok_or_else(|| Fault::new(number, "no `id | by what`"))?;
+                    Ok((id.trim().to_owned(), by.trim().to_owned()))
+                };
+                let held = block.numbered().map(line).collect::<Result<_, Fault>>()?;
+                self.beside(&block)?.held = Some(held);
                 Ok(())
             }
             "warned" => {
@@ -185,7 +231,8 @@ impl Reader {
         if block.lines.iter().all(|line| line.trim().is_empty()) && query.is_empty() {
             return Err(Fault::new(block.line, "the query is empty; write a blank for an empty query"));
         }
-        self.open = Some(Open { line: block.line, query, options, warned: Vec::new() });
+        self.open =
+            Some(Open { line: block.line, query, options, beside: Beside::default(), warned: Vec::new() });
         Ok(())
     }
 
@@ -204,13 +251,18 @@ impl Reader {
             }
         }
         let query = format!("{RULE}{}\n", block.lines.join("\n"));
-        self.open = Some(Open { line: block.line, query, options, warned: Vec::new() });
+        self.open =
+            Some(Open { line: block.line, query, options, warned: Vec::new(), beside: Beside::default() });
         Ok(())
     }
 
+    fn beside(&mut self, block: &Block<'_>) -> Result<&mut Beside, Fault> {
+        self.open.as_mut().map(|open| &mut open.beside).ok_or_else(|| without_query(block))
+    }
+
     fn close(&mut self, open: Open, expected: Expected) {
-        let Open { line, query, options, warned } = open;
-        self.cases.push(Case { line, query, options, warned, expected });
+        let Open { line, query, options, beside, warned } = open;
+        self.cases.push(Case { line, query, options, beside, warned, expected });
     }
 
     fn all_closed(&self) -> Result<(), Fault> {

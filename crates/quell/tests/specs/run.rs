@@ -5,7 +5,9 @@ use crate::document::{Case, Expected, ExpectedResult};
 use crate::events::{Events, Form};
 use crate::finding::{self, shown};
 use crate::scan::scan_of;
-use quell::{Alert, Constant, FileFinding, NoProgress, Particulars, QueryError, Report, format_query};
+use quell::{
+    Alert, Constant, FileFinding, HeldBy, NoProgress, Particulars, QueryError, Report, Totals, format_query,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,6 +42,7 @@ pub fn run(case: &Case) -> Result<(), Fault> {
                     format!(" ({form:?})")
                 };
                 compare(results, events, &report)
+                    .and_then(|()| held(case, events, &report))
                     .and_then(|()| limits(&report, *cut))
                     .map_err(|message| Fault::new(*line, message + &said))?;
             }
@@ -102,7 +105,7 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
     let with_keys = |place: usize| expected.get(place).is_some_and(|line| line.keys.is_some());
     let with_counts = |place: usize| expected.get(place).is_some_and(|line| line.totals.is_some());
     let mut found = Vec::new();
-    for (place, alert) in report.alerts.iter().enumerate() {
+    for (place, alert) in report.alerts.iter().filter(|alert| alert.held_by.is_none()).enumerate() {
         let ids = alert.members.iter().map(|member| match member {
             Some(member) => events.id(member.record.position.number),
             None => Some("-"),
@@ -110,7 +113,15 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
         let ids: Option<Vec<&str>> = ids.collect();
         let ids = ids.ok_or("a result is none of the events")?;
         let keys: Vec<Value> = alert.keys.iter().map(json).collect();
-        let totals = alert.totals.as_ref().map(|totals| totals.to_json().into());
+        let mut totals = alert.totals.as_ref().map(Totals::to_json).unwrap_or_default();
+        if let Some(suppression) = alert.suppression.as_ref().filter(|found| found.count > 0) {
+            totals.insert("suppressed".into(), suppression.count.into());
+        }
+        if !alert.maintenance.is_empty() {
+            let titles = alert.maintenance.iter().map(|window| Value::from(&*window.title));
+            totals.insert("maintenance".into(), titles.collect());
+        }
+        let totals = (!totals.is_empty()).then(|| Value::from(totals));
         let totals = totals.or_else(|| counted(alert).filter(|_| with_counts(place)));
         found.push(line(&ids, with_keys(place).then_some(&keys), totals.as_ref()));
     }
@@ -132,6 +143,23 @@ fn counted(alert: &Alert) -> Option<Value> {
     let distinct = result.cardinality.iter().map(|(field, n)| (field.to_string(), Value::from(*n)));
     let counts = distinct.chain([("count".to_owned(), result.count.into())]);
     Some(Value::Object(counts.collect()))
+}
+
+/// What is held back, where the case says it.
+fn held(case: &Case, events: &Events, report: &Report) -> Result<(), String> {
+    let Some(expected) = &case.beside.held else { return Ok(()) };
+    let mut found = Vec::new();
+    for alert in &report.alerts {
+        let Some(by) = &alert.held_by else { continue };
+        let member = alert.members.iter().flatten().last().ok_or("what is held has no event")?;
+        let id = events.id(member.record.position.number).ok_or("what is held is none of the events")?;
+        let by = match by {
+            HeldBy::Exception(item) => item.name.clone(),
+            HeldBy::Suppression(_) => "suppression".to_owned(),
+        };
+        found.push((id.to_owned(), by));
+    }
+    if found == *expected { Ok(()) } else { Err(format!("expected as held {expected:?}, found {found:?}")) }
 }
 
 fn line<S: AsRef<str>>(ids: &[S], keys: Option<&Vec<Value>>, totals: Option<&Value>) -> String {
