@@ -17,6 +17,7 @@ mod interrupt;
 mod json_lines;
 mod live_options;
 mod live_scan;
+mod memory_options;
 mod plain_text;
 mod progress;
 mod rule_options;

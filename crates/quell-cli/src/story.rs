@@ -3,7 +3,7 @@
 //! Memory is bounded twice: a story keeps its beginning, its end and what matters most between them, and of all stories those
 //! that came least far are forgotten first.
 
-use quell::{Explain, Key, Member, RecordRef, RecordText, SequenceStep, Told};
+use quell::{Explain, Key, Member, RecordRef, RecordText, Remembered, SequenceStep, Told};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -56,6 +56,10 @@ pub enum What {
     RefutedBehind,
     /// It did not.
     Decided,
+    /// So many events count, with so many distinct values by field; the group is quiet since then, or a detection now.
+    Counted { count: u64, distinct: Vec<u64>, quiet_since: Option<i64>, reached: bool },
+    /// The values were last seen then; they are new, but the rule may be silent still.
+    Remembered { last: Option<i64>, new: bool, silent: bool },
     /// What waits behind this place since then waits in vain; it began then.
     Left { place: usize, since: i64, began: i64 },
 }
@@ -71,6 +75,11 @@ impl What {
             | (What::Nothing { place: a }, What::Nothing { place: b })
             | (What::Unlike { place: a }, What::Unlike { place: b })
             | (What::Forbidden { gap: a }, What::Forbidden { gap: b }) => a == b,
+            (
+                What::Counted { quiet_since: a, reached: false, .. },
+                What::Counted { quiet_since: b, reached: false, .. },
+            ) => a == b,
+            (What::Remembered { new: false, .. }, What::Remembered { new: false, .. }) => true,
             _ => false,
         }
     }
@@ -95,6 +104,8 @@ impl What {
                 | What::Decided
                 | What::TooLong { .. }
                 | What::Ended { .. }
+                | What::Counted { reached: true, .. }
+                | What::Remembered { new: true, .. }
         )
     }
 }
@@ -288,8 +299,26 @@ impl<'e> Stories<'e> {
                     story.furthest = story.filters.iter().filter(|(count, _)| *count > 0).count();
                 });
             }
+            Told::Counted { key, time, counted } => {
+                let what = What::Counted {
+                    count: counted.count,
+                    distinct: counted.distinct.clone(),
+                    quiet_since: counted.quiet_since,
+                    reached: counted.reached,
+                };
+                self.looked_at(key, time, what, &counted.member, counted.count, counted.reached);
+            }
+            Told::Remembered { key, time, remembered } => {
+                let Remembered { last, new, silent, .. } = *remembered;
+                let what = What::Remembered { last, new, silent };
+                self.looked_at(key, time, what, &remembered.member, 1, new && !silent);
+            }
             // Of sequences each step is told, what pipes leave out too.
-            Told::Found(detection) if self.explain.places() == 0 && !detection.keys.is_empty() => {
+            Told::Found(detection)
+                if self.explain.places() == 0
+                    && !detection.keys.is_empty()
+                    && detection.particulars.is_none() =>
+            {
                 let key = Key::from(detection.keys.as_slice());
                 self.change(&key, detection.time.unwrap_or(i64::MAX), |story| story.found += 1);
             }
@@ -306,6 +335,17 @@ impl<'e> Stories<'e> {
             rank(b).cmp(&rank(a)).then_with(|| a.first.cmp(&b.first)).then_with(|| key(a).cmp(&key(b)))
         });
         stories
+    }
+
+    /// An event was counted, or its values were looked for: so far that came, and perhaps it is found.
+    fn looked_at(&mut self, key: &Key, time: i64, what: What, member: &Member, far: u64, found: bool) {
+        let marked = self.event == Some(member.id.as_str());
+        let event = Some(Happening::of(member));
+        self.change(key, time, |story| {
+            story.furthest = story.furthest.max(usize::try_from(far).unwrap_or(usize::MAX));
+            story.found += u64::from(found);
+            story.add(Line { time, what, event, count: 1, since: time, marked, previous: None });
+        });
     }
 
     fn happened(&mut self, key: &Key, time: i64, step: SequenceStep) {

@@ -47,6 +47,7 @@ impl Words<'_> {
             What::RefutedBehind | What::Decided => self.explain.part_of_gap(self.explain.places()),
             What::Complete | What::Open { .. } | What::Refuted { .. } => self.explain.part_of_place(last),
             What::Ended { .. } => self.explain.parts().len().saturating_sub(1),
+            What::Counted { .. } | What::Remembered { .. } => 0,
         }
     }
 
@@ -114,7 +115,38 @@ impl Words<'_> {
             What::RefutedBehind => String::from("came behind the last step: refuted"),
             What::Decided => String::from("nothing came until then: complete"),
             What::Left { place, since, began } => self.left(*place, *since, *began),
+            What::Counted { count, distinct, quiet_since, reached } => {
+                let end = match (reached, quiet_since) {
+                    (true, _) => String::from(": an alert"),
+                    (false, Some(since)) => format!("; quiet since {}", clock(*since)),
+                    (false, None) => String::new(),
+                };
+                format!("{}{end}", self.counted(*count, distinct))
+            }
+            What::Remembered { last, new, silent } => {
+                let history = self.explain.history().map(span_words).unwrap_or_default();
+                let seen = match (last, new) {
+                    (None, _) => String::from("never seen before"),
+                    (Some(last), true) => format!("last seen at {}, more than {history} ago", instant(*last)),
+                    (Some(last), false) => format!("seen at {}", instant(*last)),
+                };
+                match (new, silent) {
+                    (true, true) => format!("{seen}: new, but the first {history} are silent (--no-warm-up)"),
+                    (true, false) => format!("{seen}: new, an alert"),
+                    (false, _) => format!("{seen}: not new"),
+                }
+            }
         }
+    }
+
+    /// `2 of 3 events, 1 of 2 values of user.name`
+    fn counted(&self, count: u64, distinct: &[u64]) -> String {
+        let Some(threshold) = self.explain.threshold() else { return String::new() };
+        let of_fields = threshold.cardinality.iter().zip(distinct);
+        let values =
+            of_fields.map(|(asked, n)| format!(", {n} of {} values of {}", asked.value, asked.field.path));
+        let count = crate::units::count(count);
+        format!("{count} of {}{}", counted(threshold.value, "event", "events"), values.collect::<String>())
     }
 
     fn left(&self, place: usize, since: i64, began: i64) -> String {
@@ -156,6 +188,11 @@ impl Words<'_> {
         };
         fields.iter().zip(key).map(pair).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// A span of time for people.
+pub fn span_words(span: std::time::Duration) -> String {
+    interval(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// A value as it is shown.

@@ -95,6 +95,25 @@ fn an_explanation_tells_which_tests_an_event_passes() {
     insta::assert_snapshot!("explain_event_ndjson", explain("story", "c2", "ndjson"));
 }
 
+/// What rules count and remember, and what their alerts say of it.
+#[test]
+fn counts_of_rules() {
+    let run = |arguments: &[&str]| all(&quell(arguments.iter().copied()));
+    let explain = |name: &str| {
+        let rule = format!("counting/{name}.toml");
+        run(&["explain", &rule, "counting/events.ndjson", "--output", "table"])
+    };
+    insta::assert_snapshot!("explain_threshold", explain("ports"));
+    insta::assert_snapshot!("explain_new_terms", explain("programs"));
+    for name in ["ports", "programs", "addresses"] {
+        let rule = format!("counting/{name}.toml");
+        let indicators = "counting/indicators.csv";
+        let scan = ["scan", "counting/events.ndjson", "--rules", &rule, "--indicators", indicators];
+        insta::assert_snapshot!(format!("alert_{name}"), run(&[&scan[..], &["--output", "ndjson"]].concat()));
+    }
+    insta::assert_snapshot!("rules_list_types", run(&["rules", "list", "--rules", "counting"]));
+}
+
 #[test]
 fn counts_of_the_endgame_dialect() {
     for (name, query) in [

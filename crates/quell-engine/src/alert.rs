@@ -6,6 +6,7 @@
 use crate::compile::Engine;
 use crate::correlate::{Detection, Member};
 use crate::hit::{Hit, hex};
+use crate::particulars::{Enrichment, Particulars};
 use crate::pipes::Totals;
 use crate::suppress::Suppression;
 use quell_ir::Value as Constant;
@@ -30,6 +31,8 @@ pub struct Alert {
     pub members: Vec<Option<Member>>,
     /// What `count` and `unique_count` say of it (Endgame dialect).
     pub totals: Option<Totals>,
+    /// What a rule says that counts or remembers.
+    pub particulars: Option<Box<Particulars>>,
     /// Whether it is recorded but not shown.
     pub building_block: bool,
     /// What holds it back: then it is none, and given only because that was asked for.
@@ -89,6 +92,7 @@ impl Alert {
             keys: detection.keys,
             members: detection.members,
             totals: detection.totals,
+            particulars: detection.particulars,
             building_block: rule.building_block,
             held_by: None,
             suppression: None,
@@ -108,6 +112,7 @@ impl Alert {
             keys: Vec::new(),
             members: vec![Some(Member::of(hit, 1))],
             totals: None,
+            particulars: None,
         };
         Some(Alert { held_by: Some(HeldBy::Exception(item)), ..Alert::new(engine, detection)? })
     }
@@ -117,10 +122,15 @@ impl Alert {
         size_of::<Alert>() + self.members.iter().flatten().map(Member::bytes).sum::<usize>()
     }
 
-    /// Whether it is of a sequence or sample: those alone have keys or more than one step.
+    /// Whether it is of several events that belong together, as those of sequences, samples and thresholds are, if only one of
+    /// them is there.
     #[must_use]
     pub fn is_joined(&self) -> bool {
-        self.members.len() > 1 || !self.keys.is_empty()
+        match self.particulars.as_deref() {
+            Some(Particulars::Threshold(_)) => true,
+            Some(Particulars::NewTerms(_) | Particulars::Enrichments(_)) => false,
+            None => self.members.len() > 1 || !self.keys.is_empty(),
+        }
     }
 }
 
@@ -202,6 +212,12 @@ pub fn alert_document(alert: &Alert, mut sources: Vec<Option<Map<String, Value>>
     if let Some(totals) = &alert.totals {
         content.insert("totals".into(), totals.to_json().into());
     }
+    if let Some(particulars) = &alert.particulars {
+        content.extend(particulars.to_json());
+    }
+    if let Some(Particulars::Enrichments(enrichments)) = alert.particulars.as_deref() {
+        enrich(&mut document, enrichments);
+    }
     take_out(&mut document, "kibana.alert");
     let kibana = document.entry("kibana").or_insert_with(|| Value::Object(Map::new()));
     if !kibana.is_object() {
@@ -219,6 +235,21 @@ pub fn alert_document(alert: &Alert, mut sources: Vec<Option<Map<String, Value>>
         document.insert("events".into(), sources.into_iter().map(event).collect());
     }
     document
+}
+
+/// Adds what is known of threats to what the event says of itself.
+fn enrich(document: &mut Map<String, Value>, enrichments: &[Enrichment]) {
+    let own = match at_path(document, "threat.enrichments").cloned() {
+        None => Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(one) => vec![one],
+    };
+    take_out(document, "threat.enrichments");
+    let all = own.into_iter().chain(enrichments.iter().map(Enrichment::to_json)).collect();
+    match document.entry("threat").or_insert_with(|| Value::Object(Map::new())) {
+        Value::Object(threat) => _ = threat.insert("enrichments".into(), all),
+        _ => _ = document.insert("threat.enrichments".into(), all),
+    }
 }
 
 fn suppression_object(suppression: &Suppression) -> Value {

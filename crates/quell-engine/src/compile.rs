@@ -7,6 +7,7 @@ use crate::index_patterns::{IndexPatterns, PatternListId};
 use crate::join_key::KeyField;
 use crate::lineage::{Fact, Lineage, ProcessSlots};
 use crate::matcher::Matcher;
+use crate::new_terms::NewTermsPlan;
 use crate::object::{ObjectPlans, ObjectPlansBuilder, each_read, wants_objects};
 use crate::pipes::PipePlan;
 use crate::program::Program;
@@ -14,9 +15,12 @@ use crate::residual::{CaptureField, Captured, Residual, each_lineage, keep, poss
 use crate::saved;
 use crate::sequence::SequencePlan;
 use crate::text_index::{TextIndex, TextIndexBuilder};
+use crate::threats::{Indicator, Lookup, has_fields};
+use crate::threshold::{Distinct, ThresholdPlan};
 use crate::truth::PredicateId;
 use crate::witness;
-use quell_event::{FieldSet, Slot};
+use quell_event::{Event, FieldSet, Slot};
+use quell_ir::date::date_of;
 use quell_ir::eval::Outcome;
 use quell_ir::expr::CompareOp;
 use quell_ir::function::compare::is_plain_text;
@@ -28,6 +32,7 @@ use quell_rules::{Exception, ExceptionItem, Rule};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A rule and its query, lowered.
 #[derive(Clone, Debug)]
@@ -44,12 +49,17 @@ pub struct EngineOptions {
     /// Whether rules look at every event, whatever their index patterns say.
     pub any_index: bool,
     /// The field that holds an event's time, for rules that name none; `@timestamp` by default. A rule's
-    /// `timestamp_override` chooses the events of a run in Elastic and takes no part here.
+    /// `timestamp_override` chooses the events of a run in Elastic: it is the time of rules that count or remember, and takes no
+    /// part in others.
     pub timestamp_field: Option<String>,
     /// The field that orders events of equal time, for rules that name none; none by default.
     pub tiebreaker_field: Option<String>,
     /// How many results of each rule are kept; all by default.
     pub limit: Option<ResultLimit>,
+    /// Whether new terms rules speak before they have seen a whole history window.
+    pub no_warm_up: bool,
+    /// The indicators of indicator match rules, by rule id. One that has none cannot run.
+    pub indicators: BTreeMap<String, Arc<[Arc<Indicator>]>>,
     /// Whether hits that an exception covers are given out, marked ([`Hit::held_by`]), and not just counted.
     pub show_held: bool,
 }
@@ -123,6 +133,8 @@ pub(crate) struct CompiledRule {
     /// A hash of what its query means.
     pub(crate) meaning: String,
     pub(crate) reads: Reads,
+    /// The indicators that its events must match.
+    pub(crate) lookup: Option<Lookup>,
     /// What it must not find.
     pub(crate) exceptions: Vec<Exception>,
     /// The number of its first step.
@@ -132,10 +144,18 @@ pub(crate) struct CompiledRule {
 /// What every hit of a rule is made of.
 #[derive(Debug)]
 pub(crate) struct Reads {
-    pub(crate) time: Slot,
+    /// Of several the first that has a date.
+    pub(crate) time: Vec<Slot>,
     pub(crate) tiebreaker: Option<Slot>,
     /// What stages after matching read.
     pub(crate) captures: Vec<Slot>,
+}
+
+impl Reads {
+    /// The event's time, in nanoseconds since 1970.
+    pub(crate) fn time_of(&self, event: &mut Event<'_>) -> Option<i64> {
+        self.time.iter().find_map(|slot| date_of(event.values(*slot).first()))
+    }
 }
 
 /// What becomes of a rule's hits.
@@ -149,12 +169,16 @@ pub(crate) enum Join {
     Sample(usize),
     /// The same by `join`; so many steps, `until` not among them.
     Unordered(usize),
+    /// They are counted.
+    Threshold(ThresholdPlan),
+    /// Their keys are remembered.
+    NewTerms(NewTermsPlan),
 }
 
 impl Join {
     /// Whether an event without a time takes no part.
     pub(crate) fn needs_time(&self) -> bool {
-        matches!(self, Join::Sequence(_))
+        matches!(self, Join::Sequence(_) | Join::Threshold(_) | Join::NewTerms(_))
     }
 }
 
@@ -264,7 +288,8 @@ impl Engine {
         let mut not_run = Vec::new();
         let mut not_applied = Vec::new();
         for (EngineRule { rule, query }, exceptions) in rules {
-            if let Some(reason) = missing_part_of(&query) {
+            let missing = missing_part_of(&query).or_else(|| compiler.missing_indicators(&rule, &query));
+            if let Some(reason) = missing {
                 not_run.push(NotRunYet { rule, reason });
                 continue;
             }
@@ -509,6 +534,7 @@ impl<'o> Compiler<'o> {
     fn add(&mut self, rule: Arc<Rule>, query: Query, exceptions: Vec<Exception>) {
         let sharding = sharding(&query);
         let meaning = saved::meaning(&query, &suppressed_by(&rule).collect::<Vec<_>>(), &exceptions);
+        let (mut counted, mut lookup) = (Vec::new(), None);
         let (mut join, steps) = match query.logic {
             Logic::Event(filter) => (Join::Event, vec![(filter, None)]),
             Logic::Sequence(sequence) => {
@@ -525,6 +551,21 @@ impl<'o> Compiler<'o> {
                 let steps = steps.into_iter().chain(until);
                 (join, steps.map(|step| (step.filter, Some(step.by))).collect())
             }
+            Logic::Threshold(threshold) => {
+                let plan = threshold_plan(&threshold);
+                counted = threshold.cardinality;
+                (Join::Threshold(plan), vec![(threshold.filter, Some(threshold.by))])
+            }
+            Logic::NewTerms(terms) => {
+                let plan =
+                    NewTermsPlan { history: nanoseconds(terms.history), no_warm_up: self.options.no_warm_up };
+                (Join::NewTerms(plan), vec![(terms.filter, Some(terms.terms))])
+            }
+            Logic::ThreatMatch(threat) => {
+                lookup = Some(self.lookup(&rule, &threat));
+                let condition = Condition::all([has_fields(&threat), threat.filter.condition]);
+                (Join::Event, vec![(EventFilter { condition, ..threat.filter }, None)])
+            }
         };
         let index = match &rule.index {
             Some(patterns) if !self.options.any_index => Some(self.index.intern(patterns, &mut self.fields)),
@@ -532,6 +573,11 @@ impl<'o> Compiler<'o> {
         };
         let first_step = self.steps.len();
         let mut aliased = self.aliased(steps.iter().map(|(filter, _)| filter));
+        if let (Join::Threshold(plan), Some(kept)) = (&mut join, aliased.first_mut()) {
+            for (distinct, of) in plan.distinct.iter_mut().zip(&counted) {
+                distinct.place = keep(kept, &of.field.path, self.slot(&of.field, false), false);
+            }
+        }
         let pipes = PipePlan::new(query.pipes, &mut aliased, self);
         // A set of 2^32 rules would not fit in memory.
         let of_rule = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
@@ -551,11 +597,58 @@ impl<'o> Compiler<'o> {
         let overrides = &rule.overrides;
         let tiebreaker = overrides.tiebreaker.as_deref().or(self.options.tiebreaker_field.as_deref());
         let reads = Reads {
-            time: self.time(overrides.timestamp_field.as_deref()),
+            time: self.times(&rule, &join),
             tiebreaker: tiebreaker.map(|field| self.fields.intern(field)),
             captures: suppressed_by(&rule).map(|field| self.fields.intern(field)).collect(),
         };
-        self.rules.push(CompiledRule { rule, pipes, join, sharding, meaning, reads, exceptions, first_step });
+        self.rules.push(CompiledRule {
+            rule,
+            pipes,
+            join,
+            sharding,
+            meaning,
+            reads,
+            lookup,
+            exceptions,
+            first_step,
+        });
+    }
+
+    /// Why an indicator match rule cannot run, if that is for want of indicators.
+    fn missing_indicators(&self, rule: &Rule, query: &Query) -> Option<&'static str> {
+        match (&query.logic, self.options.indicators.get(&rule.id)) {
+            (Logic::ThreatMatch(_), None) => Some("no indicators are given (`--indicators`)"),
+            (Logic::ThreatMatch(_), Some(given)) if given.is_empty() => {
+                Some("none of the indicators that are given satisfies its threat query")
+            }
+            _ => None,
+        }
+    }
+
+    fn lookup(&mut self, rule: &Rule, threat: &logic::ThreatMatch) -> Lookup {
+        let indicators = self.options.indicators.get(&rule.id).cloned().unwrap_or_default();
+        Lookup::new(threat, &indicators, |field| KeyField {
+            slot: self.slot(field, false),
+            kind: field.kind,
+            optional: false,
+            folded: false,
+        })
+    }
+
+    /// The fields of the time of a rule's events.
+    fn times(&mut self, rule: &Rule, join: &Join) -> Vec<Slot> {
+        let overrides = &rule.overrides;
+        let usual = self.time(overrides.timestamp_field.as_deref());
+        match (join, &overrides.timestamp_override) {
+            (Join::Threshold(_) | Join::NewTerms(_), Some(field)) => {
+                let mut times = vec![self.fields.intern(field)];
+                if !overrides.no_timestamp_fallback {
+                    times.push(usual);
+                }
+                times
+            }
+            _ => vec![usual],
+        }
     }
 
     /// The field of an event's time, for a rule that names one or for all.
@@ -797,7 +890,7 @@ impl<'o> Compiler<'o> {
         let first_fact = self.steps.len();
         self.add_facts();
         let holds = self.holds();
-        let fact_reads = Reads { time: self.time(None), tiebreaker: None, captures: Vec::new() };
+        let fact_reads = Reads { time: vec![self.time(None)], tiebreaker: None, captures: Vec::new() };
         let text = self.text.into_iter().map(|(slot, builder)| TextField { slot, index: builder.build() });
         let mut by_id: Vec<(&str, usize)> =
             self.rules.iter().enumerate().map(|(number, rule)| (rule.rule.id.as_str(), number)).collect();
@@ -835,6 +928,25 @@ impl<'o> Compiler<'o> {
 fn suppressed_by(rule: &Rule) -> impl Iterator<Item = &str> {
     let fields = rule.fields.get("alert_suppression").and_then(|suppression| suppression.get("group_by"));
     fields.and_then(|fields| fields.as_array()).into_iter().flatten().filter_map(|field| field.as_str())
+}
+
+fn threshold_plan(threshold: &logic::Threshold) -> ThresholdPlan {
+    let distinct = threshold.cardinality.iter().map(|of| Distinct {
+        field: Arc::clone(&of.field.path),
+        kind: of.field.kind,
+        place: 0,
+        value: of.value,
+    });
+    ThresholdPlan {
+        by: threshold.by.iter().map(|key| Arc::clone(&key.field.path)).collect(),
+        value: threshold.value,
+        distinct: distinct.collect(),
+        window: nanoseconds(threshold.window),
+    }
+}
+
+fn nanoseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// How the correlation of a query's hits can be split. What asks for lineage needs the facts of every process.

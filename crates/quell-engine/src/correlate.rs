@@ -14,10 +14,13 @@ use crate::hit_runs::in_order;
 use crate::join::JoinState;
 use crate::join_key;
 use crate::lineage::Lineage;
+use crate::new_terms::NewTermsState;
+use crate::particulars::Particulars;
 use crate::pipes::{Pipes, Room, Totals};
 use crate::residual::Captured;
 use crate::sample::SampleState;
 use crate::sequence::{Around, SequenceState, milliseconds};
+use crate::threshold::ThresholdState;
 use crate::trace::{NoTrace, Trace};
 use quell_event::{RecordRef, RecordText};
 use quell_ir::Value;
@@ -42,6 +45,8 @@ pub struct Detection {
     /// What `count` and `unique_count` say of it (Endgame dialect). A result of `count` is nothing else: it has no events and
     /// no time.
     pub totals: Option<Totals>,
+    /// What a rule says that counts or remembers.
+    pub particulars: Option<Box<Particulars>>,
 }
 
 /// An event of a detection.
@@ -97,19 +102,23 @@ impl Member {
 #[must_use]
 pub fn correlate(engine: &Engine, hits: Vec<Hit>) -> Vec<Detection> {
     let mut found = Vec::new();
-    correlate_in_order(engine, in_order(engine, hits), &mut |detection| found.push(detection));
+    correlate_in_order(engine, None, in_order(engine, hits), &mut |detection| found.push(detection));
     found
 }
 
 /// Makes detections of hits in the order of [`Engine::order`] and gives each to `out` as it is found, and says what limits left
 /// out. They are ordered by time, then by rule id; what only the end of the input decides, samples and what `tail` keeps, comes
-/// last.
+/// last. `began` is the time from which on the data holds everything: see [`Correlator::begin`].
 pub fn correlate_in_order(
     engine: &Engine,
+    began: Option<i64>,
     hits: impl Iterator<Item = Hit>,
     out: &mut dyn FnMut(Detection),
 ) -> Limited {
     let mut correlator = Correlator::new(engine);
+    if let Some(time) = began {
+        correlator.begin(time);
+    }
     let mut in_order = InOrder::new(engine);
     for hit in hits {
         correlator.push(hit, &mut in_order, &mut NoTrace);
@@ -173,6 +182,8 @@ pub(crate) enum Joined {
     Sequence(SequenceState),
     Sample(SampleState),
     Unordered(JoinState),
+    Threshold(ThresholdState),
+    NewTerms(NewTermsState),
 }
 
 impl RuleState {
@@ -182,6 +193,8 @@ impl RuleState {
             Join::Sequence(_) => Joined::Sequence(SequenceState::default()),
             Join::Sample(_) => Joined::Sample(SampleState::default()),
             Join::Unordered(_) => Joined::Unordered(JoinState::default()),
+            Join::Threshold(_) => Joined::Threshold(ThresholdState::default()),
+            Join::NewTerms(_) => Joined::NewTerms(NewTermsState::default()),
         };
         RuleState { joined, pipes: Pipes::new(&rule.pipes, engine.limit) }
     }
@@ -193,6 +206,8 @@ impl RuleState {
             Joined::Sequence(state) => state.is_empty(),
             Joined::Sample(state) => state.is_empty(),
             Joined::Unordered(state) => state.is_empty(),
+            Joined::Threshold(state) => state.is_empty(),
+            Joined::NewTerms(state) => state.is_empty(),
         };
         joined && self.pipes.is_empty()
     }
@@ -244,6 +259,16 @@ impl<'e> Correlator<'e> {
     pub fn with_room_in_pipes(mut self, bytes: usize) -> Correlator<'e> {
         self.room = self.room.limited_to(bytes);
         self
+    }
+
+    /// Takes note that everything is seen from this time on: a new terms rule is silent for its history window from then. A
+    /// rule that is not told takes its first hit for the beginning.
+    pub fn begin(&mut self, time: i64) {
+        for state in &mut self.rules {
+            if let Joined::NewTerms(terms) = &mut state.joined {
+                terms.begin(time);
+            }
+        }
     }
 
     /// Takes the next hit in the order of [`Engine::order`].
@@ -343,7 +368,7 @@ impl<'e> Correlator<'e> {
         }
         let member = self.recent.member(hit);
         let Some(rule) = self.engine.rules.get(hit.rule as usize) else { return true };
-        let detection = Detection::of_event(hit.rule, member);
+        let detection = rule.detection(hit, member);
         if let Some(detection) = state.pipes.push(&rule.pipes, detection, &mut self.room) {
             found.found(detection, false);
         }
@@ -364,6 +389,8 @@ impl<'e> Correlator<'e> {
             Joined::Sequence(state) => state.bytes(),
             Joined::Sample(state) => state.bytes(),
             Joined::Unordered(state) => state.bytes(),
+            Joined::Threshold(state) => state.bytes(),
+            Joined::NewTerms(state) => state.bytes(),
         };
         let joined = self.rules.iter().map(bytes).sum::<usize>();
         joined + self.lineage.len() * PROCESS_BYTES + self.room.held
@@ -373,8 +400,11 @@ impl<'e> Correlator<'e> {
     /// are not decided. `now` is the present time of the events.
     pub fn evict(&mut self, bytes: usize, now: i64, found: &mut dyn Found) {
         for (rule, state) in self.engine.rules.iter().zip(&mut self.rules) {
-            if let (Join::Sequence(plan), Joined::Sequence(state)) = (&rule.join, &mut state.joined) {
-                state.sweep(plan, now, &mut NoTrace);
+            match (&rule.join, &mut state.joined) {
+                (Join::Sequence(plan), Joined::Sequence(state)) => state.sweep(plan, now, &mut NoTrace),
+                (Join::Threshold(plan), Joined::Threshold(state)) => state.sweep(plan, now),
+                (Join::NewTerms(plan), Joined::NewTerms(state)) => state.sweep(plan, now),
+                _ => {}
             }
         }
         // Processes come and go: the half that was heard of last is the half that may still have children.
@@ -388,6 +418,8 @@ impl<'e> Correlator<'e> {
                 match &state.joined {
                     Joined::Sequence(state) => times.extend(state.pending_times()),
                     Joined::Unordered(state) => times.extend(state.pending_times()),
+                    Joined::Threshold(state) => times.extend(state.pending_times()),
+                    Joined::NewTerms(state) => times.extend(state.pending_times()),
                     Joined::Event | Joined::Sample(_) => {}
                 }
             }
@@ -400,6 +432,8 @@ impl<'e> Correlator<'e> {
                         state.evict(plan, oldest)
                     }
                     (_, Joined::Unordered(state), oldest) => state.evict(oldest.unwrap_or(i64::MAX)),
+                    (_, Joined::Threshold(state), Some(oldest)) => state.evict(oldest),
+                    (_, Joined::NewTerms(state), Some(oldest)) => state.evict(oldest),
                     (Join::Sample(_), Joined::Sample(state), None) => state.evict(),
                     _ => 0,
                 };
@@ -515,7 +549,7 @@ impl<'e> Correlator<'e> {
             (Join::Event, _) => {
                 if alone(first)
                     && let Some(detection) =
-                        state.pipes.push(&rule.pipes, Detection::of_event(number, member), &mut self.room)
+                        state.pipes.push(&rule.pipes, rule.detection(first, member), &mut self.room)
                 {
                     found.found(detection, false);
                 }
@@ -544,6 +578,16 @@ impl<'e> Correlator<'e> {
                     }
                 }
             }
+            (Join::Threshold(plan), Joined::Threshold(groups)) => {
+                let Some(time) = first.time.filter(|_| alone(first)) else { return };
+                let detected = groups.event(plan, number, time, first, member, trace);
+                detected.into_iter().for_each(|detection| found.found(detection, false));
+            }
+            (Join::NewTerms(plan), Joined::NewTerms(terms)) => {
+                let Some(time) = first.time.filter(|_| alone(first)) else { return };
+                let detected = terms.event(plan, number, time, &first.keys, member, trace);
+                detected.into_iter().for_each(|detection| found.found(detection, false));
+            }
             _ => {}
         }
     }
@@ -566,20 +610,44 @@ fn decided<'h>(
     outcome.holds
 }
 
+impl CompiledRule {
+    /// A hit of an event rule as a detection.
+    fn detection(&self, hit: &Hit, member: Member) -> Detection {
+        let enrichments = self.lookup.as_ref().map(|lookup| lookup.enrichments(&hit.keys));
+        let particulars = enrichments.map(|all| Box::new(Particulars::Enrichments(all)));
+        Detection { particulars, ..Detection::of_event(hit.rule, member) }
+    }
+}
+
 impl Detection {
     pub(crate) fn of_event(rule: u32, member: Member) -> Detection {
-        Detection { rule, time: member.time, keys: Vec::new(), members: vec![Some(member)], totals: None }
+        Detection {
+            rule,
+            time: member.time,
+            keys: Vec::new(),
+            members: vec![Some(member)],
+            totals: None,
+            particulars: None,
+        }
     }
 
     /// A result without events; its rule is named later.
     pub(crate) fn of_totals(totals: Totals) -> Detection {
-        Detection { rule: 0, time: None, keys: Vec::new(), members: Vec::new(), totals: Some(totals) }
+        Detection {
+            rule: 0,
+            time: None,
+            keys: Vec::new(),
+            members: Vec::new(),
+            totals: Some(totals),
+            particulars: None,
+        }
     }
 
     /// About how many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
         let members = self.members.iter().flatten().map(Member::bytes).sum::<usize>();
-        size_of::<Detection>() + join_key::bytes(&self.keys) + members
+        let particulars = self.particulars.as_ref().map_or(0, |particulars| particulars.bytes());
+        size_of::<Detection>() + join_key::bytes(&self.keys) + members + particulars
     }
 }
 

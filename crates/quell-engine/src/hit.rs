@@ -4,7 +4,6 @@ use crate::compile::{MemberSlots, Reads, Step};
 use crate::join_key::{self, Key};
 use crate::residual::{Captured, Facts, owned};
 use quell_event::{Event, RecordRef, RecordText, Slot};
-use quell_ir::date::date_of;
 use quell_ir::value::Number;
 use quell_ir::{Datum, Value};
 use serde::{Deserialize, Serialize};
@@ -178,7 +177,7 @@ impl EventFacts {
             rule: step.rule,
             step: step.number,
             keys,
-            time: date_of(event.values(reads.time).first()),
+            time: reads.time_of(event),
             tiebreaker: reads
                 .tiebreaker
                 .and_then(|slot| Tiebreaker::of(event.values(slot).first()).map(Box::new)),

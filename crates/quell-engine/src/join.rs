@@ -73,7 +73,14 @@ impl JoinState {
         let events = self.drop_lane(key)?.events;
         let members = events.into_iter().map(|event| event.map(Arc::unwrap_or_clone)).collect();
         // Events come in order: this one is the last.
-        Some(Detection { rule, time: member.time, keys: key.to_vec(), members, totals: None })
+        Some(Detection {
+            rule,
+            time: member.time,
+            keys: key.to_vec(),
+            members,
+            totals: None,
+            particulars: None,
+        })
     }
 
     fn drop_lane(&mut self, key: &Key) -> Option<Lane> {

@@ -16,7 +16,6 @@ use crate::text_index::TextScratch;
 use crate::truth::{Marks, PredicateId, Truth};
 use bumpalo::Bump;
 use quell_event::{Event, EventState, RecordRef, RecordText};
-use quell_ir::date::date_of;
 use quell_ir::eval;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -135,7 +134,16 @@ fn hit(
             }
             keys
         }
-        None => Keys::default(),
+        None => match rule.and_then(|rule| rule.lookup.as_ref()) {
+            Some(lookup) => {
+                let matches = lookup.matches(event);
+                if matches.list.is_empty() {
+                    return None;
+                }
+                matches
+            }
+            None => Keys::default(),
+        },
     };
     let mut ask = |program: &Program, event: &mut Event<'_>| program.run(|id| answers.test(id, event));
     let facts = step.residual.as_ref().map(|residual| residual.facts(event, &mut ask));
@@ -143,13 +151,13 @@ fn hit(
     if rule.is_none() && !has_process() {
         return None; // a fact of no process
     }
-    if rule.is_none_or(|rule| rule.join.needs_time()) && date_of(event.values(reads.time).first()).is_none() {
+    if rule.is_none_or(|rule| rule.join.needs_time()) && reads.time_of(event).is_none() {
         stats.without_time += 1;
         return None;
     }
     stats.keys_cut += u64::from(keys.cut);
     let held_by = if engine.holds.any(step.rule) {
-        let time = date_of(event.values(reads.time).first());
+        let time = reads.time_of(event);
         engine.holds.covering(step.rule, time, |id| answers.test(id, event))
     } else {
         None

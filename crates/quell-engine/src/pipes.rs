@@ -763,6 +763,7 @@ mod tests {
                 keys: Vec::new(),
                 members: Vec::new(),
                 totals: None,
+                particulars: None,
             };
             let mut found: Vec<Detection> =
                 (0..20).filter_map(|time| state.push(&plan, one(time), &mut room)).collect();

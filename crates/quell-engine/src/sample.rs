@@ -60,7 +60,7 @@ impl SampleState {
             let members: Vec<Option<Member>> = choose(&numbers)?.iter().map(member).collect();
             let times = members.iter().flatten().map(|member| member.time);
             let time = times.reduce(crate::correlate::later).flatten();
-            Some((key, Detection { rule, time, keys: Vec::new(), members, totals: None }))
+            Some((key, Detection { rule, time, keys: Vec::new(), members, totals: None, particulars: None }))
         });
         let mut found: Vec<(Key, Detection)> = chosen.collect();
         found.sort_by(|(a, _), (b, _)| compare_keys(a, b));

@@ -594,7 +594,14 @@ impl SequenceState {
             if one.verdict == Verdict::Stands {
                 let time = one.events.last().and_then(|last| last.time);
                 let members = plan.members(one.events);
-                return Some(Detection { rule, time, keys: one.key.to_vec(), members, totals: None });
+                return Some(Detection {
+                    rule,
+                    time,
+                    keys: one.key.to_vec(),
+                    members,
+                    totals: None,
+                    particulars: None,
+                });
             }
         }
     }

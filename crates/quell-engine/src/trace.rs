@@ -9,6 +9,12 @@ pub trait Trace {
     /// Something happened to the sequences of a key at a time in nanoseconds since 1970.
     fn step(&mut self, key: &Key, time: i64, step: Step);
 
+    /// A threshold rule has counted an event in the group of a key, at a time in nanoseconds since 1970.
+    fn counted(&mut self, _key: &Key, _time: i64, _counted: &Counted) {}
+
+    /// A new terms rule has met values.
+    fn remembered(&mut self, _key: &Key, _time: i64, _remembered: &Remembered) {}
+
     /// Whether it listens at all.
     fn listens(&self) -> bool {
         true
@@ -25,6 +31,34 @@ impl Trace for NoTrace {
     fn listens(&self) -> bool {
         false
     }
+}
+
+/// What a group of a threshold rule has counted with an event.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// The event.
+    pub member: Arc<Member>,
+    /// How many events the window holds, it included.
+    pub count: u64,
+    /// How many distinct values, by field.
+    pub distinct: Vec<u64>,
+    /// When the group was a detection, in nanoseconds since 1970, if it is quiet since then.
+    pub quiet_since: Option<i64>,
+    /// Whether it is one now.
+    pub reached: bool,
+}
+
+/// What a new terms rule knows of values that an event has.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    /// The event.
+    pub member: Arc<Member>,
+    /// When they were last seen, in nanoseconds since 1970.
+    pub last: Option<i64>,
+    /// Whether they are new.
+    pub new: bool,
+    /// Whether the rule is silent still, because it has not seen a whole history window.
+    pub silent: bool,
 }
 
 /// What happened. Places count the events that must come, `runs` written out, from 0; gap n lies before place n.

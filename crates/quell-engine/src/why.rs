@@ -10,7 +10,6 @@ use crate::object::{Level, Matched, Shared};
 use crate::residual::owned;
 use bumpalo::Bump;
 use quell_event::Event;
-use quell_ir::date::date_of;
 use quell_ir::{Condition, EventFilter, FieldRef, Predicate, Scope, Span, Value, eval};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -119,8 +118,7 @@ impl Engine {
         let compiled = self.rules.get(rule as usize)?;
         let found = self.steps.iter().find(|found| (found.rule, found.number) == (rule, step))?;
         let index = found.index.is_none_or(|list| IndexCache::default().matches(&self.index, list, event));
-        let time =
-            !compiled.join.needs_time() || date_of(event.values(compiled.reads.time).first()).is_some();
+        let time = !compiled.join.needs_time() || compiled.reads.time_of(event).is_some();
         let keys = found.keys.as_ref().map(|fields| keys(fields, event).list);
         let category = filter.category.as_ref().map(|category| {
             let (path, values) = self.read(&category.field, event);
@@ -128,7 +126,7 @@ impl Engine {
             Tested { span: filter.span, holds: Some(holds), read: vec![(path, values)] }
         });
         let condition = self.why(&filter.condition, event);
-        let at = date_of(event.values(compiled.reads.time).first());
+        let at = compiled.reads.time_of(event);
         let covering = self.holds.covering(rule, at, |id| {
             self.tests.get(id.index()).is_some_and(|test| self.holds(&test.predicate, event))
         });

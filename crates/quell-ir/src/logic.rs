@@ -38,6 +38,16 @@ impl Query {
         for pipe in &self.pipes {
             pipe.each_field(&mut |field| _ = paths.insert(Arc::clone(&field.path)));
         }
+        match &self.logic {
+            Logic::Threshold(threshold) => {
+                paths.extend(threshold.cardinality.iter().map(|other| Arc::clone(&other.field.path)));
+            }
+            Logic::ThreatMatch(threat) => {
+                paths.extend(threat.entries().map(|entry| Arc::clone(&entry.field.path)));
+            }
+            Logic::Event(_) | Logic::Sequence(_) | Logic::Sample(_) | Logic::Join(_) | Logic::NewTerms(_) => {
+            }
+        }
         paths.into_iter().collect()
     }
 
@@ -50,7 +60,7 @@ impl Query {
         if !self.pipes.is_empty() {
             return Sharding::SingleLane;
         }
-        if let Logic::Event(_) = self.logic {
+        if let Logic::Event(_) | Logic::ThreatMatch(_) = self.logic {
             return Sharding::Free;
         }
         let steps: Vec<&[JoinKey]> = self.filters().into_iter().map(|(_, by)| by).collect();
@@ -71,6 +81,9 @@ impl Query {
     pub fn each_filter_mut(&mut self, change: &mut dyn FnMut(&mut EventFilter)) {
         match &mut self.logic {
             Logic::Event(filter) => change(filter),
+            Logic::Threshold(Threshold { filter, .. })
+            | Logic::NewTerms(NewTerms { filter, .. })
+            | Logic::ThreatMatch(ThreatMatch { filter, .. }) => change(filter),
             Logic::Sequence(Sequence { steps, until, .. }) | Logic::Join(Join { steps, until }) => {
                 steps.iter_mut().chain(until).for_each(|step| change(&mut step.filter));
             }
@@ -90,6 +103,9 @@ impl Query {
             Logic::Join(Join { steps, until }) => {
                 steps.iter().chain(until).map(|step| (&step.filter, &*step.by)).collect()
             }
+            Logic::Threshold(threshold) => vec![(&threshold.filter, &threshold.by)],
+            Logic::NewTerms(terms) => vec![(&terms.filter, &terms.terms)],
+            Logic::ThreatMatch(threat) => vec![(&threat.filter, &[])],
         }
     }
 }
@@ -116,6 +132,12 @@ pub enum Logic {
     Sample(Vec<Step>),
     /// The same with events told apart by their steps (Endgame dialect).
     Join(Join),
+    /// So many events with equal values within some time.
+    Threshold(Threshold),
+    /// Values that were not seen for some time.
+    NewTerms(NewTerms),
+    /// Single events that have values of known threats.
+    ThreatMatch(ThreatMatch),
 }
 
 /// Which events take part: a category and a condition.
@@ -174,6 +196,70 @@ pub struct Join {
     pub steps: Vec<Step>,
     /// What drops the events that were kept for its key.
     pub until: Option<Step>,
+}
+
+/// Events of one group that are counted over a sliding window. Source: Elastic Security's "Create a threshold rule".
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Threshold {
+    /// Which events.
+    pub filter: EventFilter,
+    /// The fields whose values make the groups; none makes one group of all events.
+    pub by: Vec<JoinKey>,
+    /// How many events of a group it takes, at least 1.
+    pub value: u64,
+    /// How many distinct values of these fields it takes too.
+    pub cardinality: Vec<Cardinality>,
+    /// How long an event counts. An event that is exactly so old still does.
+    pub window: Duration,
+}
+
+/// So many distinct values of a field.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cardinality {
+    /// The field.
+    pub field: FieldRef,
+    /// How many; 0 asks for nothing.
+    pub value: u64,
+}
+
+/// Combinations of values that were not seen for some time. Source: Elastic Security's "Create a new terms rule".
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NewTerms {
+    /// Which events.
+    pub filter: EventFilter,
+    /// The fields, one to three.
+    pub terms: Vec<JoinKey>,
+    /// How long a combination is remembered since it was last seen.
+    pub history: Duration,
+}
+
+/// Events whose values are those of an indicator of threats. Source: Elastic Security's "Create an indicator match rule".
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ThreatMatch {
+    /// Which events.
+    pub filter: EventFilter,
+    /// How fields of events and of one indicator must agree: in all entries of some list.
+    pub mapping: Vec<Vec<ThreatEntry>>,
+    /// Which indicators.
+    pub indicators: EventFilter,
+}
+
+impl ThreatMatch {
+    /// All entries of its mapping.
+    pub fn entries(&self) -> impl Iterator<Item = &ThreatEntry> {
+        self.mapping.iter().flatten()
+    }
+}
+
+/// That a field of the event has a value of the indicator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ThreatEntry {
+    /// The event's field.
+    pub field: FieldRef,
+    /// The path of the indicator's field.
+    pub indicator: Arc<str>,
+    /// Whether it must not have it.
+    pub negate: bool,
 }
 
 /// One step of a sequence or sample.
@@ -249,12 +335,17 @@ impl Pipe {
 
 #[cfg(test)]
 mod tests {
-    use super::{EventFilter, Join, JoinKey, Logic, Pipe, Query, Sequence, Sharding, Step};
+    use super::{
+        Cardinality, EventFilter, Join, JoinKey, Logic, NewTerms, Pipe, Query, Sequence, Sharding, Step,
+        ThreatEntry, ThreatMatch, Threshold,
+    };
     use crate::condition::Condition;
     use crate::field::FieldRef;
     use crate::schema::FieldType;
     use crate::span::Span;
     use crate::value::Case;
+    use std::sync::Arc;
+    use std::time::Duration;
 
     fn step(by: &[&str]) -> Step {
         let key = |path: &&str| JoinKey {
@@ -295,5 +386,42 @@ mod tests {
             }
         }
         assert_eq!(Query { logic: Logic::Event(step(&[]).filter), pipes: vec![] }.sharding(), Sharding::Free);
+    }
+
+    #[test]
+    fn counting_rules_read_what_they_group_by_and_are_split_by_it() {
+        let path = |names: &[&str]| names.iter().map(|name| (*name).into()).collect::<Vec<Arc<str>>>();
+        let counted = |by: &[&str]| {
+            let field = FieldRef::event("n", FieldType::Integer);
+            let logic = Logic::Threshold(Threshold {
+                filter: step(&[]).filter,
+                by: step(by).by,
+                value: 3,
+                cardinality: vec![Cardinality { field, value: 2 }],
+                window: Duration::from_secs(60),
+            });
+            Query { logic, pipes: vec![] }
+        };
+        assert_eq!(counted(&["b", "a"]).fields(), path(&["a", "b", "n"]));
+        assert_eq!(counted(&["b", "a"]).sharding(), Sharding::Fields(path(&["b", "a"])));
+        assert_eq!(counted(&[]).sharding(), Sharding::SingleLane);
+        let terms =
+            NewTerms { filter: step(&[]).filter, terms: step(&["a"]).by, history: Duration::from_secs(60) };
+        let terms = Query { logic: Logic::NewTerms(terms), pipes: vec![] };
+        assert_eq!(terms.fields(), path(&["a"]));
+        assert_eq!(terms.sharding(), Sharding::Fields(path(&["a"])));
+        let entry = |field: &str| ThreatEntry {
+            field: FieldRef::event(field, FieldType::Ip),
+            indicator: "threat.indicator.ip".into(),
+            negate: false,
+        };
+        let threat = ThreatMatch {
+            filter: step(&[]).filter,
+            mapping: vec![vec![entry("source.ip")], vec![entry("destination.ip"), entry("source.ip")]],
+            indicators: step(&[]).filter,
+        };
+        let threat = Query { logic: Logic::ThreatMatch(threat), pipes: vec![] };
+        assert_eq!(threat.fields(), path(&["destination.ip", "source.ip"]));
+        assert_eq!(threat.sharding(), Sharding::Free);
     }
 }

@@ -1,9 +1,11 @@
 //! From a rule to a query that can run, or the reason why it cannot.
 
-use crate::condition::compile_rule_condition;
+use crate::condition::{CompiledCondition, compile_condition, compile_rule_condition};
 use crate::filters::compile_filters;
 use crate::rule::{Language, Rule, RuleKind};
+use crate::type_fields::{Fields, ThreatFields, TypeFields};
 use quell_eql::Dialect;
+use quell_ir::logic::ThreatMatch;
 use quell_ir::{Code, Condition, Diagnostic, EventFilter, Logic, Predicate, Query, Schema, Scope, Span};
 
 /// How rules are compiled.
@@ -17,13 +19,22 @@ pub struct CompileOptions<'s> {
     pub strict_elasticsearch: bool,
     /// The dialect of EQL; `None` is the rule format's own.
     pub dialect: Option<Dialect>,
+    /// What relative dates count from in queries over indicators, in nanoseconds since 1970: a feed is as new as its newest
+    /// indicator. None where there are no indicators: a rule that asks for them does not run then.
+    pub indicators_now: Option<i64>,
 }
 
 impl<'s> CompileOptions<'s> {
     /// The options that hold where nothing else is said.
     #[must_use]
     pub fn new(schema: &'s dyn Schema) -> Self {
-        CompileOptions { schema, strict: false, strict_elasticsearch: false, dialect: None }
+        CompileOptions {
+            schema,
+            strict: false,
+            strict_elasticsearch: false,
+            dialect: None,
+            indicators_now: None,
+        }
     }
 }
 
@@ -87,9 +98,8 @@ impl Outcome {
     }
 }
 
-/// Compiles a rule: EQL runs, but for conditions on the event of another step within lineage, which are checked in full;
-/// so do queries in KQL and Lucene.
-/// Other rule types do not run yet.
+/// Compiles a rule: EQL runs, but for conditions on the event of another step within lineage, which are checked in full; so do
+/// queries in KQL and Lucene, whatever their rule does with the events. Other rule types do not run.
 #[must_use]
 pub fn compile_rule(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
     match compile_filters(rule, options.schema) {
@@ -102,7 +112,9 @@ pub fn compile_rule(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
 fn compile_unfiltered(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
     match (rule.kind, rule.language) {
         (RuleKind::Eql, _) => compile_eql(rule, options),
-        (RuleKind::Query, _) => compile_query(rule, options),
+        (RuleKind::Query | RuleKind::Threshold | RuleKind::NewTerms | RuleKind::ThreatMatch, _) => {
+            compile_query(rule, options)
+        }
         (kind, language) => {
             Outcome::NotRunYet { reason: other_reason(kind, language), query: None, warnings: Vec::new() }
         }
@@ -119,16 +131,19 @@ fn other_reason(kind: RuleKind, language: Option<Language>) -> String {
     match kind {
         RuleKind::MachineLearning => "machine learning jobs run in Elasticsearch alone".to_owned(),
         RuleKind::SavedQuery => "the saved query is kept in Kibana, not in the rule".to_owned(),
-        RuleKind::Threshold => format!("threshold rules ({language}) cannot run yet"),
-        RuleKind::NewTerms => format!("new terms rules ({language}) cannot run yet"),
-        RuleKind::ThreatMatch => format!("indicator match rules ({language}) cannot run yet"),
-        RuleKind::Eql | RuleKind::Query | RuleKind::Esql => format!("{language} queries cannot run yet"),
+        RuleKind::Eql
+        | RuleKind::Query
+        | RuleKind::Threshold
+        | RuleKind::NewTerms
+        | RuleKind::ThreatMatch
+        | RuleKind::Esql => format!("{language} queries cannot run yet"),
     }
 }
 
+/// Compiles a rule whose query is a condition, whatever its type does with the events.
 fn compile_query(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
     // Without a query the filters say all, or every event is meant.
-    if rule.query.is_none() {
+    if rule.query.is_none() && rule.kind == RuleKind::Query {
         let filter =
             EventFilter { category: None, condition: Condition::Constant(true), span: Span::default() };
         return Outcome::Runs {
@@ -136,13 +151,54 @@ fn compile_query(rule: &Rule, options: &CompileOptions<'_>) -> Outcome {
             warnings: Vec::new(),
         };
     }
-    match compile_rule_condition(rule, options) {
-        Err(errors) => Outcome::Refused(errors),
-        Ok(mut compiled) => {
-            let warnings = std::mem::take(&mut compiled.warnings);
-            let query = Query { logic: Logic::Event(compiled.into_filter()), pipes: Vec::new() };
+    let mut compiled = match compile_rule_condition(rule, options) {
+        Err(errors) => return Outcome::Refused(errors),
+        Ok(compiled) => compiled,
+    };
+    let mut warnings = std::mem::take(&mut compiled.warnings);
+    let filter = compiled.into_filter();
+    let mut fields = Fields::new(options);
+    let logic = match &rule.type_fields {
+        TypeFields::None => Some(Logic::Event(filter)),
+        TypeFields::Threshold(of) => {
+            Some(Logic::Threshold(fields.threshold(of, filter, rule.schedule.look_back)))
+        }
+        TypeFields::NewTerms(of) => fields.new_terms(of, filter).map(Logic::NewTerms),
+        TypeFields::ThreatMatch(of) => match compile_indicators(of, options) {
+            Err(errors) => return Outcome::Refused(errors),
+            Ok(mut indicators) => {
+                warnings.append(&mut indicators.warnings);
+                let mapping = fields.mapping(of);
+                let indicators = indicators.into_filter();
+                Some(Logic::ThreatMatch(ThreatMatch { filter, mapping, indicators }))
+            }
+        },
+    };
+    warnings.append(&mut fields.findings);
+    match logic {
+        Some(logic) if !warnings.iter().any(Diagnostic::is_error) => {
+            let without = matches!(logic, Logic::ThreatMatch(_)) && options.indicators_now.is_none();
+            let query = Query { logic, pipes: Vec::new() };
+            if without {
+                let reason = "no indicators are given (`--indicators`)".to_owned();
+                return Outcome::NotRunYet { reason, query: Some(query), warnings };
+            }
             Outcome::Runs { query, warnings }
         }
+        _ => Outcome::Refused(warnings),
+    }
+}
+
+/// The condition on the indicators of a threat match.
+fn compile_indicators(
+    fields: &ThreatFields,
+    options: &CompileOptions<'_>,
+) -> Result<CompiledCondition, Vec<Diagnostic>> {
+    match &fields.query {
+        Some(text) => {
+            compile_condition(text, fields.language, Some(options.indicators_now.unwrap_or(0)), options)
+        }
+        None => Err(vec![Diagnostic::new(Code::MISSING_RULE_FIELD, "the rule has no threat query")]),
     }
 }
 

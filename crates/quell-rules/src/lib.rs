@@ -17,10 +17,12 @@ mod node;
 mod object;
 pub mod report;
 pub mod rule;
+pub mod schedule;
 mod schema;
 pub mod select;
 pub mod source_map;
 mod term;
+pub mod type_fields;
 pub mod value_list;
 
 pub use check::{Checked, check};
@@ -36,5 +38,6 @@ pub use maintenance::MaintenanceWindow;
 pub use rule::{
     FieldOverrides, Language, Origin, QueryText, Rule, RuleFormat, RuleKind, RuleSeverity, Technique, Threat,
 };
+pub use schedule::Schedule;
 pub use select::Selection;
 pub use source_map::SourceMap;

@@ -4,6 +4,7 @@
 
 use crate::node::Node;
 use crate::rule::{Rule, RuleFormat, RuleKind};
+use crate::schedule::{DEFAULT_FROM, DEFAULT_INTERVAL, seconds, seconds_ago};
 use crate::schema::shortened;
 use quell_ir::{Code, Diagnostic, Logic, Query, Span};
 
@@ -63,10 +64,6 @@ pub(crate) fn lint(subject: &Subject<'_>) -> Vec<Diagnostic> {
     found
 }
 
-/// What Kibana takes where a rule does not say it.
-const DEFAULT_FROM: &str = "now-6m";
-const DEFAULT_INTERVAL: &str = "5m";
-
 impl Subject<'_> {
     /// A field of the rule and its place.
     fn text(&self, name: &str) -> Option<(&str, Span)> {
@@ -76,7 +73,7 @@ impl Subject<'_> {
 
     /// How far back a run looks, in seconds, where that can be told.
     fn lookback(&self) -> Option<u64> {
-        now_minus(self.text("from").map_or(DEFAULT_FROM, |(from, _)| from))
+        seconds_ago(self.text("from").map_or(DEFAULT_FROM, |(from, _)| from))
     }
 }
 
@@ -234,29 +231,6 @@ fn items<'n>(node: &'n Node, name: &str) -> &'n [Node] {
     node.get(name).map(Node::items).unwrap_or_default()
 }
 
-/// The seconds of a whole number and a unit out of `units`.
-fn seconds(text: &str, units: &str) -> Option<u64> {
-    let unit = text.chars().next_back().filter(|unit| units.contains(*unit))?;
-    let digits = text.strip_suffix(unit)?;
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let of_unit = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' | 'H' => 3_600,
-        'd' => 86_400,
-        'w' => 7 * 86_400,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(of_unit)
-}
-
-/// The seconds of `now-9m`; `None` for all other date math.
-fn now_minus(text: &str) -> Option<u64> {
-    seconds(text.strip_prefix("now-")?, "smhHdw")
-}
-
 /// Whether a text is date math from now on (`now-1d/d`), or a fixed date.
 ///
 /// Source: Elasticsearch's "Date math".
@@ -283,7 +257,8 @@ fn is_date_math(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_date_math, now_minus, seconds};
+    use super::is_date_math;
+    use crate::schedule::seconds;
 
     #[test]
     fn spans_of_time() {
@@ -292,8 +267,6 @@ mod tests {
         for wrong in ["", "m", "5", "5 m", "1.5m", "5w", "-5m", "5é", "99999999999999999999d"] {
             assert_eq!(seconds(wrong, "smhd"), None, "{wrong}");
         }
-        assert_eq!(now_minus("now-9m"), Some(540));
-        assert_eq!(now_minus("now"), None);
     }
 
     #[test]

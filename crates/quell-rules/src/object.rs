@@ -1,11 +1,13 @@
 //! From a rule object, as Elastic's TOML and Kibana's API have it alike, to a [`Rule`].
 
 use crate::finding::Findings;
-use crate::node::Node;
+use crate::node::{Content, Node};
 use crate::rule::{
     FieldOverrides, Language, Origin, QueryText, Rule, RuleFormat, RuleKind, RuleSeverity, Technique, Threat,
 };
+use crate::schedule::Schedule;
 use crate::schema;
+use crate::type_fields::{self, TypeFields};
 use quell_ir::{Code, Diagnostic};
 use serde_json::Map;
 use std::sync::Arc;
@@ -66,6 +68,13 @@ pub(crate) fn read(
         check_kind(object, prefix, kind, findings);
     }
     let id = text(object, "rule_id");
+    let counts = matches!(kind, Some(RuleKind::Threshold | RuleKind::NewTerms));
+    let schedule = Schedule::read(object, prefix, counts, findings);
+    let type_fields =
+        kind.map(|kind| TypeFields::read(object, prefix, kind, origin, findings)).unwrap_or_default();
+    if kind == Some(RuleKind::ThreatMatch) {
+        type_fields::check_mapping(object, prefix, findings);
+    }
     if let Some(id) = &id {
         findings.about(from, id);
     }
@@ -84,7 +93,7 @@ pub(crate) fn read(
         description: text(object, "description")?,
         kind,
         language,
-        query: query_text(object, origin),
+        query: text_at(object, "query", origin),
         index,
         severity: text(object, "severity").and_then(|word| RuleSeverity::of(&word))?,
         risk_score: object.get("risk_score").and_then(Node::integer).and_then(|n| u8::try_from(n).ok())?,
@@ -97,10 +106,15 @@ pub(crate) fn read(
         building_block: object.get("building_block_type").is_some(),
         overrides: FieldOverrides {
             timestamp_override: text(object, "timestamp_override"),
+            no_timestamp_fallback: object
+                .get("timestamp_override_fallback_disabled")
+                .is_some_and(|node| matches!(node.content, Content::Boolean(true))),
             timestamp_field: text(object, "timestamp_field"),
             event_category: text(object, "event_category_override"),
             tiebreaker: text(object, "tiebreaker_field"),
         },
+        schedule,
+        type_fields,
         os_list: Vec::new(),
         deprecated: in_deprecated_folder(origin),
         fields: object.to_map(),
@@ -136,9 +150,9 @@ pub(crate) fn text(object: &Node, name: &str) -> Option<String> {
     object.get(name)?.text().map(str::to_owned)
 }
 
-/// The `query` field with its place in the file.
-pub(crate) fn query_text(object: &Node, origin: &Origin) -> Option<QueryText> {
-    let node = object.get("query")?;
+/// A query in the field of that name, with its place in the file.
+pub(crate) fn text_at(object: &Node, name: &str, origin: &Origin) -> Option<QueryText> {
+    let node = object.get(name)?;
     let map = node.source_map(&origin.text, origin.format == RuleFormat::KibanaNdjson);
     Some(QueryText::new(node.text()?.to_owned(), node.span, map))
 }

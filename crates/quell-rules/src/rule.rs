@@ -2,7 +2,9 @@
 //!
 //! Source: Elastic's "Detections API: rule object" and the TOML form of its public rule repository.
 
+use crate::schedule::Schedule;
 use crate::source_map::SourceMap;
+use crate::type_fields::TypeFields;
 use quell_eql::Dialect;
 use quell_ir::{Diagnostic, Span};
 use serde_json::{Map, Value};
@@ -40,6 +42,10 @@ pub struct Rule {
     pub building_block: bool,
     /// `timestamp_override`, `event_category_override`, `timestamp_field`, `tiebreaker_field`.
     pub overrides: FieldOverrides,
+    /// When it runs in Kibana, and how far back it looks.
+    pub schedule: Schedule,
+    /// What its type asks for beside a query.
+    pub type_fields: TypeFields,
     /// Operating systems of an Endpoint rule; empty means any.
     pub os_list: Vec<String>,
     /// Whether it is no longer maintained: `maturity = "deprecated"`, or a `_deprecated` folder. It runs all the same.
@@ -58,6 +64,8 @@ pub struct Rule {
 pub struct FieldOverrides {
     /// The time that windows are measured by, before `@timestamp`.
     pub timestamp_override: Option<String>,
+    /// Whether an event without that field has no time (`timestamp_override_fallback_disabled`).
+    pub no_timestamp_fallback: bool,
     /// Instead of `@timestamp`.
     pub timestamp_field: Option<String>,
     /// Instead of `event.category`.

@@ -171,7 +171,10 @@ pub(crate) const RULE: &[Field] = &[
     may("threat_filters", List),
     may(
         "threat_mapping",
-        Objects(&[must("entries", Objects(&[must("field", Text), must("type", Text), must("value", Text)]))]),
+        Objects(&[must(
+            "entries",
+            Objects(&[must("field", Text), must("type", Text), must("value", Text), may("negate", Flag)]),
+        )]),
     ),
     may("concurrent_searches", POSITIVE),
     may("items_per_search", POSITIVE),

@@ -30,7 +30,8 @@ fn every_public_rule_loads_and_every_eql_rule_compiles() {
             let outcome = match compile_rule(rule, &CompileOptions::new(&NoSchema)) {
                 Outcome::Runs { .. } => "runs".to_owned(),
                 Outcome::NotRunYet { reason, query, .. } => {
-                    assert_eq!(query.is_some(), rule.kind == RuleKind::Eql, "{}", rule.name);
+                    let read = matches!(rule.kind, RuleKind::Eql | RuleKind::ThreatMatch);
+                    assert_eq!(query.is_some(), read, "{}", rule.name);
                     reason
                 }
                 Outcome::Refused(errors) => panic!("{}: {errors:?}", rule.origin.path.display()),

@@ -6,10 +6,12 @@
 use crate::pipeline::Progress;
 use crate::scan::{NotRun, Report, Scan, ScanOptions};
 use quell_engine::{
-    Correlator, Detection, Found, Hit, HitRuns, Key, Merged, SpillError, Step, Trace, Verdict, Why,
+    Correlator, Counted, Detection, Found, Hit, HitRuns, Key, Merged, Remembered, SpillError, Step, Trace,
+    Verdict, Why,
 };
 use quell_eql::ast;
 use quell_event::{Event, RecordRef, Slot};
+use quell_ir::logic::Threshold;
 use quell_ir::printed::Printed;
 use quell_ir::{EventFilter, Logic, Query, Scope, Span, Value};
 use quell_rules::{CompileOptions, FileFinding, Outcome, Rule, compile_rule};
@@ -100,6 +102,24 @@ pub enum Told<'t> {
         part: usize,
         /// The event.
         hit: &'t Hit,
+    },
+    /// A threshold rule counted an event in a group.
+    Counted {
+        /// The values of the group.
+        key: &'t Key,
+        /// When, in nanoseconds since 1970.
+        time: i64,
+        /// What it has counted.
+        counted: &'t Counted,
+    },
+    /// A new terms rule met values.
+    Remembered {
+        /// The values.
+        key: &'t Key,
+        /// When, in nanoseconds since 1970.
+        time: i64,
+        /// What it knows of them.
+        remembered: &'t Remembered,
     },
     /// A sequence, sample or event was found, the rule's pipes considered.
     Found(&'t Detection),
@@ -231,6 +251,7 @@ impl Explain {
         compile: &CompileOptions<'_>,
         options: ScanOptions,
     ) -> Result<Explain, NotExplained> {
+        let compile = &CompileOptions { indicators_now: options.indicators.now(), ..*compile };
         let query = match compile_rule(&rule, compile) {
             Outcome::Runs { query, .. } => Some(query),
             Outcome::NotRunYet { .. } | Outcome::Refused(_) => None,
@@ -292,7 +313,36 @@ impl Explain {
     pub fn maxspan(&self) -> Option<Duration> {
         match &self.query.logic {
             Logic::Sequence(sequence) => sequence.maxspan,
-            Logic::Event(_) | Logic::Sample(_) | Logic::Join(_) => None,
+            Logic::Event(_)
+            | Logic::Sample(_)
+            | Logic::Join(_)
+            | Logic::Threshold(_)
+            | Logic::NewTerms(_)
+            | Logic::ThreatMatch(_) => None,
+        }
+    }
+
+    /// What a threshold rule counts.
+    #[must_use]
+    pub fn threshold(&self) -> Option<&Threshold> {
+        match &self.query.logic {
+            Logic::Threshold(threshold) => Some(threshold),
+            _ => None,
+        }
+    }
+
+    /// Whether it counts or remembers.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        matches!(self.query.logic, Logic::Threshold(_) | Logic::NewTerms(_))
+    }
+
+    /// How long a new terms rule remembers.
+    #[must_use]
+    pub fn history(&self) -> Option<Duration> {
+        match &self.query.logic {
+            Logic::NewTerms(terms) => Some(terms.history),
+            _ => None,
         }
     }
 
@@ -345,7 +395,7 @@ impl Explain {
                 refuted: 0,
                 sink,
             };
-            let (found, errors, cut) = self.correlate(runs, &mut listener);
+            let (found, errors, cut) = self.correlate(self.scan.began(report), runs, &mut listener);
             report.spill_errors = errors;
             report.stats.tests_cut += cut;
             let absent = self.absent(&present);
@@ -365,11 +415,15 @@ impl Explain {
 
     fn correlate(
         &self,
+        began: Option<i64>,
         runs: Vec<HitRuns<'_>>,
         listener: &mut Listener<'_, '_>,
     ) -> (u64, Vec<SpillError>, u64) {
         let engine = self.scan.engine();
         let mut correlator = Correlator::new(engine);
+        if let Some(time) = began {
+            correlator.begin(time);
+        }
         let mut found = Detections::default();
         let mut hits = Merged::new(engine, runs);
         for hit in &mut hits {
@@ -534,6 +588,11 @@ fn parts_of(query: &Query, text: &str) -> Vec<Part> {
             let filters = join.steps.iter().map(|step| part(PartKind::Filter, &step.filter, 1, &step.by));
             filters.chain(until).collect()
         }
+        Logic::Threshold(threshold) => {
+            vec![part(PartKind::Event, &threshold.filter, 1, &threshold.by)]
+        }
+        Logic::NewTerms(terms) => vec![part(PartKind::Event, &terms.filter, 1, &terms.terms)],
+        Logic::ThreatMatch(threat) => vec![part(PartKind::Event, &threat.filter, 1, &[])],
     }
 }
 
@@ -740,6 +799,18 @@ impl Trace for Listener<'_, '_> {
         self.count(&step);
         if self.wanted.has(key) {
             (self.sink)(Told::Happened { key, time, step });
+        }
+    }
+
+    fn counted(&mut self, key: &Key, time: i64, counted: &Counted) {
+        if self.wanted.has(key) {
+            (self.sink)(Told::Counted { key, time, counted });
+        }
+    }
+
+    fn remembered(&mut self, key: &Key, time: i64, remembered: &Remembered) {
+        if self.wanted.has(key) {
+            (self.sink)(Told::Remembered { key, time, remembered });
         }
     }
 }

@@ -20,6 +20,7 @@ mod context;
 mod decode;
 mod documents;
 mod explain;
+mod indicators;
 mod maintenance;
 mod pipeline;
 mod query;
@@ -33,6 +34,7 @@ pub use explain::{
     Explain, Explanation, Focus, KeptOut, NotExplained, Part, PartCounts, PartKind, PartVerdict, Reason,
     ReasonKind, SeenEvent, Told, ToldSink,
 };
+pub use indicators::{IndicatorError, Indicators};
 pub use pipeline::{NoProgress, Progress, Seen};
 pub use query::{QueryError, QueryOptions, format_query, query};
 pub use scan::{AlertSink, HeldBack, NotRun, Report, Scan, ScanOptions, Stats};
@@ -42,15 +44,15 @@ pub use stream::{
 };
 
 pub use quell_engine::{
-    Alert, HeldBy, Key, Maintenance, Member, ResultLimit, ResultPosition, SpillError, Step as SequenceStep,
-    Suppression, Totals,
+    Alert, Counted, Enrichment, HeldBy, Key, Maintenance, Member, Particulars, Remembered, ResultLimit,
+    ResultPosition, SpillError, Step as SequenceStep, Suppression, ThresholdResult, Totals,
 };
 pub use quell_eql::Dialect;
 pub use quell_event::{EcsSchema, RecordRef, RecordText};
 pub use quell_ingest::{FollowPosition, InputWarning, LiveInput, Loss, WarningLog};
 pub use quell_ir::Value as Constant;
 pub use quell_ir::diagnostic::{did_you_mean, near_names};
-pub use quell_ir::logic::{Query, Sharding};
+pub use quell_ir::logic::{Query, Sharding, Threshold};
 pub use quell_ir::{Code, Diagnostic, FieldType, Schema, Severity, Span};
 pub use quell_rules::{
     Checked, CompileOptions, EmbeddedSet, ExceptionItem, ExceptionSet, FileFinding, Language,

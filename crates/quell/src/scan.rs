@@ -4,12 +4,13 @@ use crate::alert_stage::AlertStage;
 use crate::context::read_context;
 use crate::documents::Documents;
 use crate::explain::Watch;
+use crate::indicators::Indicators;
 use crate::maintenance::Windows;
 use crate::pipeline::{Counts, Driven, InputFacts, Progress, Work, drive};
 use crate::stream::StreamCounts;
 use jiff::tz::TimeZone;
 use quell_engine::{
-    Alert, Engine, EngineOptions, EngineRule, Hit, HitRuns, Limited, MatchStats, Matcher, Merged,
+    Alert, Engine, EngineOptions, EngineRule, Hit, HitRuns, Indicator, Limited, MatchStats, Matcher, Merged,
     ResultLimit, SpillError, correlate_in_order,
 };
 use quell_event::{EventState, Facts, NoFacts, Position, RecordRef, RecordText, Slot};
@@ -18,10 +19,12 @@ use quell_ingest::{
     discover, format_named,
 };
 use quell_ir::date::date_of;
+use quell_ir::schema::NoSchema;
 use quell_rules::{
     CompileOptions, ExceptionItem, ExceptionSet, FileFinding, MaintenanceWindow, Outcome, Rule, compile_rule,
 };
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -49,6 +52,10 @@ pub struct ScanOptions {
     pub tiebreaker_field: Option<String>,
     /// How many results of each rule are kept.
     pub limit: Option<ResultLimit>,
+    /// Whether new terms rules speak before they have seen a whole history window.
+    pub no_warm_up: bool,
+    /// What indicator match rules look for.
+    pub indicators: Arc<Indicators>,
     /// The bytes of hits that are held in memory, about; more go to temporary files. None is dropped.
     pub hit_memory: usize,
     /// What rules shall not find.
@@ -74,6 +81,8 @@ impl Default for ScanOptions {
             timestamp_field: None,
             tiebreaker_field: None,
             limit: None,
+            no_warm_up: false,
+            indicators: Arc::default(),
             hit_memory: 512 << 20,
             exceptions: ExceptionSet::default(),
             show_held: false,
@@ -130,6 +139,7 @@ impl Scan {
     /// [`Scan::not_run`].
     #[must_use]
     pub fn new(rules: Vec<Rule>, compile: &CompileOptions<'_>, options: ScanOptions) -> Scan {
+        let compile = &CompileOptions { indicators_now: options.indicators.now(), ..*compile };
         let mut runnable = Vec::new();
         let mut not_run = Vec::new();
         let mut exceptions = options.exceptions.compile(compile.schema);
@@ -152,13 +162,21 @@ impl Scan {
                 Outcome::Refused(_) => {}
             }
         }
-        let (engine, refused, not_applied) = Engine::with_exceptions(runnable, &engine_options(&options));
+        let indicators = options.indicators.of_rules(runnable.iter().map(|(rule, _)| rule));
+        let options_of_engine = engine_options(&options, indicators);
+        let (engine, refused, not_applied) = Engine::with_exceptions(runnable, &options_of_engine);
         findings.extend(not_applied.iter().map(|(exception, reason)| exception.item.not_applied(reason)));
         not_run
             .extend(refused.into_iter().map(|rule| NotRun { rule: rule.rule, reason: rule.reason.into() }));
         let (windows, wrong) = Windows::new(&options.maintenance, compile);
         findings.extend(wrong);
         Scan { engine, options, windows, not_run, findings }
+    }
+
+    /// The scan of rules that are compiled already.
+    pub(crate) fn of_engine(engine: Engine, options: ScanOptions) -> Scan {
+        let (windows, _) = Windows::new(&[], &CompileOptions::new(&NoSchema));
+        Scan { engine, options, windows, not_run: Vec::new(), findings: Vec::new() }
     }
 
     /// How many rules run.
@@ -305,13 +323,14 @@ impl Scan {
         // Held hits and detections go the same way, one from within the other's loop.
         let outlet = RefCell::new(Outlet { stage, documents, sink, wanted: ControlFlow::Continue(()) });
         let mut hits = Merged::new(&self.engine, runs);
+        let began = self.began(report);
         let unheld = hits.by_ref().filter(|hit| {
             if hit.held_by.is_some() {
                 outlet.borrow_mut().give(|stage, out| stage.held(hit, out));
             }
             hit.held_by.is_none()
         });
-        let limited = correlate_in_order(&self.engine, unheld, &mut |detection| {
+        let limited = correlate_in_order(&self.engine, began, unheld, &mut |detection| {
             outlet.borrow_mut().give(|stage, out| stage.push(detection, out));
         });
         let mut outlet = outlet.into_inner();
@@ -321,6 +340,11 @@ impl Scan {
         report.stats.suppressions_let_go = counts.suppression.let_go;
         report.stats.maintenance_unknown = counts.maintenance_unknown;
         (hits.take_errors(), limited)
+    }
+
+    /// The time from which on the rules have seen everything there is.
+    pub(crate) fn began(&self, report: &Report) -> Option<i64> {
+        report.stats.first.max(self.options.since)
     }
 
     /// Matches JSON lines that lie in memory, on this thread, and gives the number of hits: what `quell bench` times.
@@ -365,12 +389,17 @@ impl<'s> Outlet<'_, 's, '_> {
     }
 }
 
-fn engine_options(options: &ScanOptions) -> EngineOptions {
+fn engine_options(
+    options: &ScanOptions,
+    indicators: BTreeMap<String, Arc<[Arc<Indicator>]>>,
+) -> EngineOptions {
     EngineOptions {
         any_index: options.any_index,
         timestamp_field: options.timestamp_field.clone(),
         tiebreaker_field: options.tiebreaker_field.clone(),
         limit: options.limit,
+        no_warm_up: options.no_warm_up,
+        indicators,
         show_held: options.show_held,
     }
 }

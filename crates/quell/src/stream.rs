@@ -187,6 +187,8 @@ struct Stream<'s> {
     formats: Vec<&'static dyn Format>,
     arrived: u64,
     newest: Option<i64>,
+    /// The earliest event of this run that was not late.
+    first: Option<i64>,
     watermark: Option<i64>,
     warnings: WarningLog,
     counts: StreamCounts,
@@ -234,6 +236,7 @@ impl<'s> Stream<'s> {
             formats: Vec::new(),
             arrived: 0,
             newest: None,
+            first: None,
             watermark: None,
             warnings: WarningLog::default(),
             counts: StreamCounts::default(),
@@ -355,6 +358,9 @@ impl<'s> Stream<'s> {
             late |= self.hit(hit, found);
         }
         self.counts.late += u64::from(late);
+        if let Some(time) = time.filter(|time| *time <= now) {
+            self.begin(self.scan.options().since.map_or(time, |since| since.max(time)));
+        }
         match time {
             Some(time) if time > now => self.counts.future += 1,
             Some(time) if self.newest.is_none_or(|newest| newest < time) => {
@@ -362,6 +368,15 @@ impl<'s> Stream<'s> {
                 self.raise(time);
             }
             _ => {}
+        }
+    }
+
+    /// Tells new terms rules from when on they see everything: what comes late has no part in that.
+    fn begin(&mut self, time: i64) {
+        let in_time = self.watermark.is_none_or(|watermark| time >= watermark);
+        if in_time && self.first.is_none_or(|first| time < first) {
+            self.first = Some(time);
+            self.correlator.begin(time);
         }
     }
 

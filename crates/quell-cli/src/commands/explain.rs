@@ -11,11 +11,12 @@ use crate::findings::tell_unusable;
 use crate::input_options::{InputOptions, InputPaths, exit_of, lost_hits, tell_spill_errors};
 use crate::interrupt;
 use crate::json_lines;
+use crate::memory_options::MemoryOptions;
 use crate::plain_text::{cut, escape};
 use crate::progress::Bar;
 use crate::rule_options::RuleOptions;
 use crate::story::{Happening, Line, Stories, Story};
-use crate::story_words::{Words, counts, kept_out, value_text};
+use crate::story_words::{Words, counts, kept_out, span_words, value_text};
 use crate::summary::{self, Unreadable};
 use crate::units::{count, counted, instant, iso};
 use clap::Args;
@@ -60,6 +61,8 @@ pub struct Explain {
     #[arg(long, help_heading = "Rules")]
     pub any_index: bool,
     #[command(flatten)]
+    pub memory: MemoryOptions,
+    #[command(flatten)]
     pub rules: RuleOptions,
     #[command(flatten)]
     pub exceptions: ExceptionOptions,
@@ -89,6 +92,7 @@ impl Explain {
         let exit = exit.or(tell_unusable(&console, &wrong));
         let options =
             ScanOptions { exceptions, any_index: self.any_index, ..self.input.scan_options(general)? };
+        let options = self.memory.apply(options, &console)?;
         let explain = match quell::Explain::new(rule, &self.rules.compile_options(), options) {
             Ok(explain) => explain,
             Err(NotExplained::NotRun(not_run)) => return Err(Failure::unusable(not_run.reason)),
@@ -243,7 +247,11 @@ impl Telling<'_> {
         match self.parts().first().map(|part| part.kind) {
             Some(PartKind::Step | PartKind::Missing) => format!(": a sequence{by}{maxspan}"),
             Some(PartKind::Filter) => format!(": a sample{by}"),
-            _ => String::from(": single events"),
+            _ => match (explain.threshold(), explain.history()) {
+                (Some(threshold), _) => format!(": a count{by} within {}", span_words(threshold.window)),
+                (None, Some(history)) => format!(": values{by} that are new within {}", span_words(history)),
+                (None, None) => String::from(": single events"),
+            },
         }
     }
 
@@ -253,6 +261,7 @@ impl Telling<'_> {
         let (one, many) = match self.parts().first().map(|part| part.kind) {
             Some(PartKind::Step | PartKind::Missing) => ("sequence", "sequences"),
             Some(PartKind::Filter) => ("sample", "samples"),
+            _ if self.words.explain.counts() => ("alert", "alerts"),
             _ => ("event", "events"),
         };
         /// What satisfied a condition but takes no part.
@@ -385,6 +394,7 @@ impl Telling<'_> {
     fn came_to(&self, story: &Story) -> String {
         let places = self.words.explain.places();
         match (story.found, story.furthest.checked_sub(1)) {
+            (0, _) if places == 0 && story.filters.is_empty() => String::from(": no alert"),
             (0, _) if places == 0 => format!(": {} of {} filters", story.furthest, story.filters.len()),
             (0, None) => String::from(": no step reached"),
             (0, Some(_)) if story.furthest == places => String::from(": all steps reached, but not found"),

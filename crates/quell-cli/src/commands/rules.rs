@@ -9,9 +9,9 @@ use crate::findings::tell_unusable;
 use crate::json_lines;
 use crate::plain_text::{escape, escape_lines};
 use crate::rule_options::RuleOptions;
-use crate::units::counted;
+use crate::units::{count, counted};
 use clap::{Args, Subcommand};
-use quell::{Outcome, Rule, Sharding, compile_rule};
+use quell::{Outcome, Rule, RuleKind, Sharding, compile_rule};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 
@@ -201,7 +201,25 @@ fn table(console: &Console, rules: &[(&Rule, Outcome)]) -> io::Result<()> {
     }
     let total = rules.len() as u64;
     let rest = if runs == total { String::new() } else { format!(", {} of them cannot run", total - runs) };
-    writeln!(console.err(), "{}{rest}", counted(total, "rule", "rules"))
+    let mut err = console.err();
+    writeln!(err, "{}{rest}", counted(total, "rule", "rules"))?;
+    for line in by_type(rules) {
+        writeln!(err, "  {line}")?;
+    }
+    Ok(())
+}
+
+/// How many rules of each type run: `query 253`, `esql 0 of 98`.
+fn by_type(rules: &[(&Rule, Outcome)]) -> Vec<String> {
+    let line = |kind: RuleKind| {
+        let of_kind = || rules.iter().filter(|(rule, _)| rule.kind == kind);
+        let (all, run) =
+            (of_kind().count(), of_kind().filter(|(_, outcome)| State::of(outcome).runs).count());
+        let [all, run] = [all, run].map(|n| count(n as u64));
+        let of = if run == all { String::new() } else { format!(" of {all}") };
+        (all != "0").then(|| format!("{:<17}{run}{of}", kind.as_str()))
+    };
+    RuleKind::ALL.into_iter().filter_map(line).collect()
 }
 
 /// Whether a rule runs, and why not.

@@ -12,6 +12,7 @@ use crate::input_options::{InputOptions, InputPaths, exit_of, lost_hits, tell_sp
 use crate::interrupt;
 use crate::live_options::LiveOptions;
 use crate::live_scan::{LiveOutput, UntilInterrupted};
+use crate::memory_options::MemoryOptions;
 use crate::plain_text::escape;
 use crate::progress::Bar;
 use crate::rule_options::RuleOptions;
@@ -70,6 +71,8 @@ pub struct Scan {
     #[arg(long, help_heading = "Rules")]
     pub any_index: bool,
     #[command(flatten)]
+    pub memory: MemoryOptions,
+    #[command(flatten)]
     pub rules: RuleOptions,
     #[command(flatten)]
     pub exceptions: ExceptionOptions,
@@ -104,7 +107,7 @@ impl Scan {
             wrong.extend(found);
         }
         let rules_exit = rules_exit.or(tell_unusable(&console, &wrong));
-        let options = ScanOptions { exceptions, maintenance, ..self.options(general)? };
+        let options = ScanOptions { exceptions, maintenance, ..self.options(general, &console)? };
         let scan = quell::Scan::new(set.rules, &self.rules.compile_options(), options);
         let rules_exit = rules_exit.or(tell_unusable(&console, scan.findings()));
         let errors = Tally::of(set.findings.iter().chain(&wrong).chain(scan.findings())).errors;
@@ -177,9 +180,11 @@ impl Scan {
         }
     }
 
-    fn options(&self, general: &General) -> Result<ScanOptions, Failure> {
+    fn options(&self, general: &General, console: &Console) -> Result<ScanOptions, Failure> {
         let show_held = self.show_held;
-        Ok(ScanOptions { any_index: self.any_index, show_held, ..self.input.scan_options(general)? })
+        let options =
+            ScanOptions { any_index: self.any_index, show_held, ..self.input.scan_options(general)? };
+        self.memory.apply(options, console)
     }
 
     fn wanted(&self) -> Wanted {

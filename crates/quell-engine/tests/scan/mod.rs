@@ -6,6 +6,8 @@ use quell_eql::{Options, compile};
 use quell_event::{Event, EventState, Position, Projection, ProjectionBuilder, RecordRef, RecordText, Want};
 use quell_ir::{EventFilter, FieldInfo, FieldType, Query, Schema};
 use quell_rules::rule::{FieldOverrides, Origin};
+use quell_rules::schedule::Schedule;
+use quell_rules::type_fields::TypeFields;
 use quell_rules::{Rule, RuleFormat, RuleKind, RuleSeverity};
 use std::sync::Arc;
 
@@ -70,6 +72,8 @@ pub fn bare_rule(id: &str) -> Rule {
         version: "1".to_owned(),
         building_block: false,
         overrides: FieldOverrides::default(),
+        schedule: Schedule::default(),
+        type_fields: TypeFields::None,
         os_list: Vec::new(),
         deprecated: false,
         fields: serde_json::Map::new(),

@@ -6,6 +6,8 @@
 use super::{Reading, has_key, has_table, parse_toml};
 use crate::node::Node;
 use crate::rule::{FieldOverrides, Language, Origin, Rule, RuleKind, RuleSeverity};
+use crate::schedule::Schedule;
+use crate::type_fields::TypeFields;
 use crate::{object, schema};
 use quell_ir::{Code, Diagnostic};
 use std::path::Path;
@@ -56,7 +58,7 @@ fn rule_of(tree: &Node, node: &Node, origin: &Arc<Origin>) -> Option<Rule> {
         description: object::text(node, "description")?,
         kind: RuleKind::Eql,
         language: Some(Language::Eql),
-        query: object::query_text(node, origin),
+        query: object::text_at(node, "query", origin),
         index: None,
         severity: SEVERITY,
         risk_score: RISK_SCORE,
@@ -65,6 +67,8 @@ fn rule_of(tree: &Node, node: &Node, origin: &Arc<Origin>) -> Option<Rule> {
         version: object::text(node, "version").unwrap_or_else(|| "1".to_owned()),
         building_block: false,
         overrides: FieldOverrides::default(),
+        schedule: Schedule::default(),
+        type_fields: TypeFields::None,
         os_list: node.get("os_list").map(Node::texts).unwrap_or_default(),
         deprecated: false,
         fields,

@@ -4,7 +4,9 @@
 
 use super::Reading;
 use crate::rule::{FieldOverrides, Language, Origin, QueryText, Rule, RuleFormat, RuleKind, RuleSeverity};
+use crate::schedule::Schedule;
 use crate::source_map::SourceMap;
+use crate::type_fields::TypeFields;
 use quell_ir::{Code, Diagnostic, Span};
 use serde_json::Map;
 use sha2::{Digest, Sha256};
@@ -68,6 +70,8 @@ fn rule(origin: &Arc<Origin>, text: &str) -> Rule {
         version: "1".to_owned(),
         building_block: false,
         overrides: FieldOverrides::default(),
+        schedule: Schedule::default(),
+        type_fields: TypeFields::None,
         os_list: Vec::new(),
         deprecated: false,
         fields: Map::new(),

@@ -59,6 +59,9 @@ pub struct ExpectedResult {
 #[derive(Clone, Debug, Default)]
 pub struct CaseOptions {
     pub language: Language,
+    /// Whether it is a whole rule in TOML and no query.
+    pub rule: bool,
+    pub no_warm_up: bool,
     pub dialect: Dialect,
     pub strict: bool,
     pub strict_elasticsearch: bool,
@@ -126,6 +129,10 @@ fn split(text: &str) -> Result<(Vec<&str>, Vec<Block<'_>>), Fault> {
     Ok((prose, blocks))
 }
 
+/// What every rule has.
+const RULE: &str =
+    "[rule]\nname = \"N\"\ndescription = \"D\"\nrule_id = \"r\"\nrisk_score = 21\nseverity = \"low\"\n";
+
 /// The query that waits for what is expected of it.
 #[derive(Debug)]
 struct Open {
@@ -146,13 +153,14 @@ struct Reader {
 impl Reader {
     fn block(&mut self, block: Block<'_>) -> Result<(), Fault> {
         let (kind, info) = block.info.split_once(' ').unwrap_or((block.info, ""));
-        if !matches!(kind, "eql" | "kql" | "lucene" | "expect" | "value-list") && !info.is_empty() {
+        if !matches!(kind, "eql" | "kql" | "lucene" | "toml" | "expect" | "value-list") && !info.is_empty() {
             return Err(Fault::new(block.line, format!("`{kind}` takes no options")));
         }
         match kind {
             "eql" => self.query(&block, Language::Eql, info),
             "kql" => self.query(&block, Language::Kql, info),
             "lucene" => self.query(&block, Language::Lucene, info),
+            "toml" => self.rule(&block, info),
             "events" => {
                 self.events = Some(Rc::new(Events::parse(block.numbered())?));
                 Ok(())
@@ -225,6 +233,26 @@ impl Reader {
         }
         self.open =
             Some(Open { line: block.line, query, options, beside: Beside::default(), warned: Vec::new() });
+        Ok(())
+    }
+
+    /// A rule: what stands in its `[rule]`, but for what no spec is about.
+    fn rule(&mut self, block: &Block<'_>, info: &str) -> Result<(), Fault> {
+        self.all_closed()?;
+        let mut options = CaseOptions { rule: true, ..CaseOptions::default() };
+        let mut words = info.split_whitespace();
+        if words.next() != Some("rule") {
+            return Err(Fault::new(block.line, "a block `toml` holds a `rule`"));
+        }
+        for word in words {
+            match word {
+                "no-warm-up" => options.no_warm_up = true,
+                _ => return Err(Fault::new(block.line, format!("an option `{word}` is not known"))),
+            }
+        }
+        let query = format!("{RULE}{}\n", block.lines.join("\n"));
+        self.open =
+            Some(Open { line: block.line, query, options, warned: Vec::new(), beside: Beside::default() });
         Ok(())
     }
 

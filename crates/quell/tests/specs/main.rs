@@ -23,7 +23,7 @@ use files::files_below;
 use std::path::{Path, PathBuf};
 
 /// The folders of specs that pass.
-const LANGUAGES: [&str; 3] = ["eql", "kql", "lucene"];
+const LANGUAGES: [&str; 4] = ["eql", "kql", "lucene", "counting"];
 
 fn specs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs").canonicalize().unwrap()

@@ -5,7 +5,9 @@ use crate::document::{Case, Expected, ExpectedResult};
 use crate::events::{Events, Form};
 use crate::finding::{self, shown};
 use crate::scan::scan_of;
-use quell::{Constant, FileFinding, HeldBy, NoProgress, QueryError, Report, Totals, format_query};
+use quell::{
+    Alert, Constant, FileFinding, HeldBy, NoProgress, Particulars, QueryError, Report, Totals, format_query,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,8 +20,11 @@ pub fn run(case: &Case) -> Result<(), Fault> {
         }
         Expected::Results { line, events, results, cut } => {
             // The query as it stands and as the formatter writes it, over documents of both forms.
-            let formatted = format_query(&case.query, case.options.language, case.options.dialect)
-                .map_err(|found| refusal(case, &found))?;
+            let formatted = match case.options.rule {
+                true => case.query.clone(),
+                false => format_query(&case.query, case.options.language, case.options.dialect)
+                    .map_err(|found| refusal(case, &found))?,
+            };
             for (text, form) in
                 [(&case.query, Form::Dotted), (&case.query, Form::Nested), (&formatted, Form::Dotted)]
             {
@@ -98,6 +103,7 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
         return Err(format!("the events could not be read: {warning:?}"));
     }
     let with_keys = |place: usize| expected.get(place).is_some_and(|line| line.keys.is_some());
+    let with_counts = |place: usize| expected.get(place).is_some_and(|line| line.totals.is_some());
     let mut found = Vec::new();
     for (place, alert) in report.alerts.iter().filter(|alert| alert.held_by.is_none()).enumerate() {
         let ids = alert.members.iter().map(|member| match member {
@@ -116,6 +122,7 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
             totals.insert("maintenance".into(), titles.collect());
         }
         let totals = (!totals.is_empty()).then(|| Value::from(totals));
+        let totals = totals.or_else(|| counted(alert).filter(|_| with_counts(place)));
         found.push(line(&ids, with_keys(place).then_some(&keys), totals.as_ref()));
     }
     let ids = |line: &ExpectedResult| -> Vec<String> {
@@ -128,6 +135,14 @@ fn compare(expected: &[ExpectedResult], events: &Events, report: &Report) -> Res
     }
     let list = |lines: &[String]| if lines.is_empty() { "nothing".to_owned() } else { lines.join("; ") };
     Err(format!("expected {}, found {}", list(&wanted), list(&found)))
+}
+
+/// What a threshold rule has counted: `{"count":3}`, with the cardinalities by field where there are any.
+fn counted(alert: &Alert) -> Option<Value> {
+    let Some(Particulars::Threshold(result)) = alert.particulars.as_deref() else { return None };
+    let distinct = result.cardinality.iter().map(|(field, n)| (field.to_string(), Value::from(*n)));
+    let counts = distinct.chain([("count".to_owned(), result.count.into())]);
+    Some(Value::Object(counts.collect()))
 }
 
 /// What is held back, where the case says it.

@@ -2,14 +2,17 @@
 
 use crate::document::{Beside, Case};
 use quell::{
-    CompileOptions, ExceptionSet, MaintenanceWindow, QueryError, QueryOptions, Rule, Scan, ScanOptions,
-    query, schema,
+    CompileOptions, ExceptionSet, FileFinding, MaintenanceWindow, QueryError, QueryOptions, Rule, RuleSet,
+    RuleSpec, Scan, ScanOptions, query, schema,
 };
 use std::path::Path;
 
 /// The query as the case has it, or another text of it.
 pub fn scan_of(case: &Case, text: &str) -> Result<Scan, QueryError> {
     let options = &case.options;
+    if options.rule {
+        return scan_of_rule(case, text);
+    }
     let compile = CompileOptions {
         strict: options.strict,
         strict_elasticsearch: options.strict_elasticsearch,
@@ -68,4 +71,33 @@ fn beside(beside: &Beside, folder: &Path) -> (ExceptionSet, Vec<MaintenanceWindo
         windows
     });
     (exceptions, windows.unwrap_or_default())
+}
+
+/// A whole rule, read from a file.
+fn scan_of_rule(case: &Case, text: &str) -> Result<Scan, QueryError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rule.toml");
+    std::fs::write(&path, text).unwrap();
+    let set = RuleSet::load(&[RuleSpec::Path(path)]);
+    let (exceptions, maintenance) = beside(&case.beside, folder.path());
+    let options = ScanOptions {
+        exceptions,
+        maintenance,
+        show_held: case.beside.held.is_some(),
+        threads: 1,
+        input_format: Some("ecs-json".to_owned()),
+        no_warm_up: case.options.no_warm_up,
+        ..ScanOptions::default()
+    };
+    let scan = Scan::new(set.rules, &CompileOptions::new(schema()), options);
+    if let Some(not_run) = scan.not_run().first() {
+        return Err(QueryError::NotRunYet(not_run.reason.clone()));
+    }
+    if scan.is_empty() {
+        let all = |findings: &[FileFinding]| -> Vec<quell::Diagnostic> {
+            findings.iter().map(|finding| finding.diagnostic.clone()).collect()
+        };
+        return Err(QueryError::Refused([all(&set.findings), all(scan.findings())].concat()));
+    }
+    Ok(scan)
 }
