@@ -119,7 +119,7 @@ pub fn write(out: &mut dyn Write, shown: &Shown, report: &Report, told: &Told<'_
     if told.errors > 0 {
         writeln!(
             out,
-            "{RED}refused{RED:#}: rules with {} (`quell check` shows them)",
+            "{RED}refused{RED:#}: {} in rules, exceptions or windows, told above",
             counted(told.errors, "error", "errors")
         )?;
     }
