@@ -14,6 +14,7 @@ use crate::program::Program;
 use crate::residual::{CaptureField, Captured, Residual, each_lineage, keep, possible};
 use crate::saved;
 use crate::sequence::SequencePlan;
+use crate::term_index::TermIndex;
 use crate::text_index::{TextIndex, TextIndexBuilder};
 use crate::threats::{Indicator, Lookup, has_fields};
 use crate::threshold::{Distinct, ThresholdPlan};
@@ -25,6 +26,7 @@ use quell_ir::eval::Outcome;
 use quell_ir::expr::CompareOp;
 use quell_ir::function::compare::is_plain_text;
 use quell_ir::logic::{self, Category, JoinKey, Sharding};
+use quell_ir::predicate::Analyzer;
 use quell_ir::{
     Case, Condition, EventFilter, FieldRef, FieldType, Logic, Predicate, Query, Scope, Span, Value,
 };
@@ -105,6 +107,8 @@ pub struct Engine {
     pub(crate) discriminators: Discriminators,
     pub(crate) tests: Vec<Test>,
     pub(crate) text: Vec<TextField>,
+    /// The tests of analysed text, by field and analyser.
+    pub(crate) terms: Vec<(Slot, TermIndex)>,
     pub(crate) index: IndexPatterns,
     pub(crate) objects: ObjectPlans,
     pub(crate) member: MemberSlots,
@@ -227,6 +231,8 @@ pub(crate) struct Test {
 pub(crate) enum How {
     /// With all others of its field, by this structure.
     Text(u32),
+    /// With all others of its field's terms, by this structure.
+    Terms(u32),
     /// By each element of the field.
     Elements(Slot),
     /// By the field's having a value, or an object.
@@ -474,6 +480,8 @@ pub(crate) struct Compiler<'o> {
     tests: Vec<Test>,
     text_of: FxHashMap<Slot, u32>,
     text: Vec<(Slot, TextIndexBuilder)>,
+    terms_of: FxHashMap<(Slot, Analyzer), u32>,
+    terms: Vec<(Slot, TermIndex)>,
     objects: ObjectPlansBuilder,
     discriminators: Discriminators,
     index: IndexPatterns,
@@ -519,6 +527,8 @@ impl<'o> Compiler<'o> {
             tests: Vec::new(),
             text_of: FxHashMap::default(),
             text: Vec::new(),
+            terms_of: FxHashMap::default(),
+            terms: Vec::new(),
             objects: ObjectPlansBuilder::default(),
             discriminators: Discriminators::default(),
             index: IndexPatterns::default(),
@@ -835,9 +845,13 @@ impl<'o> Compiler<'o> {
             | Predicate::IpOrder { field, .. }
             | Predicate::Version { field, .. }
             | Predicate::Boolean { field, .. }
-            | Predicate::Dynamic { field, .. }
-            | Predicate::Text { field, .. }
-            | Predicate::TextTerm { field, .. } => How::Elements(self.slot(field, false)),
+            | Predicate::Dynamic { field, .. } => How::Elements(self.slot(field, false)),
+            Predicate::Text { field, analyzer, terms } => {
+                self.terms(field, *analyzer, |index| index.phrase(terms, id))
+            }
+            Predicate::TextTerm { field, analyzer, test } => {
+                self.terms(field, *analyzer, |index| index.test(test, id))
+            }
             Predicate::FieldNames { .. }
             | Predicate::AnyField { .. }
             | Predicate::Object { .. }
@@ -875,6 +889,19 @@ impl<'o> Compiler<'o> {
         How::Text(at)
     }
 
+    fn terms(&mut self, field: &FieldRef, analyzer: Analyzer, add: impl FnOnce(&mut TermIndex)) -> How {
+        let slot = self.slot(field, false);
+        let next = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
+        let at = *self.terms_of.entry((slot, analyzer)).or_insert(next);
+        if at == next {
+            self.terms.push((slot, TermIndex::new(analyzer)));
+        }
+        if let Some((_, index)) = self.terms.get_mut(at as usize) {
+            add(index);
+        }
+        How::Terms(at)
+    }
+
     pub(crate) fn slot(&mut self, field: &FieldRef, subtree: bool) -> Slot {
         let slot = self.fields.intern(&field.path);
         if self.subtrees.len() <= slot.index() {
@@ -909,6 +936,7 @@ impl<'o> Compiler<'o> {
             discriminators: self.discriminators,
             tests: self.tests,
             text: text.collect(),
+            terms: self.terms,
             index: self.index,
             objects: self.objects.build(),
             member: self.member,

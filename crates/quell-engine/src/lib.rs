@@ -28,6 +28,7 @@ mod sequence;
 mod slot;
 mod stats;
 mod suppress;
+mod term_index;
 mod text_index;
 mod threats;
 mod threshold;

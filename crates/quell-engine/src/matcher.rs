@@ -12,6 +12,7 @@ use crate::object::{Level, Matched, Shared};
 use crate::program::Program;
 use crate::residual::Facts;
 use crate::stats::MatchStats;
+use crate::term_index::TermScratch;
 use crate::text_index::TextScratch;
 use crate::truth::{Marks, PredicateId, Truth};
 use bumpalo::Bump;
@@ -248,6 +249,9 @@ struct Answers<'e> {
     /// Fields whose text predicates have all been answered: those that are not true are false.
     done: Marks,
     text: TextScratch,
+    /// The same of fields whose terms were tested.
+    terms_done: Marks,
+    terms: TermScratch,
     arena: Bump,
     buffers: RefCell<Vec<EventState>>,
     cut: u64,
@@ -261,6 +265,8 @@ impl<'e> Answers<'e> {
             truth: Truth::new(engine.tests.len()),
             done: Marks::new(engine.text.len()),
             text: TextScratch::new(literals.unwrap_or(0)),
+            terms_done: Marks::new(engine.terms.len()),
+            terms: TermScratch::default(),
             arena: Bump::new(),
             buffers: RefCell::default(),
             cut: 0,
@@ -270,6 +276,7 @@ impl<'e> Answers<'e> {
     fn begin(&mut self) {
         self.truth.begin();
         self.done.begin();
+        self.terms_done.begin();
     }
 
     /// Answers all text predicates of a field, unless that was done; `fired` is called for those that are true.
@@ -282,6 +289,16 @@ impl<'e> Answers<'e> {
             if !values.is_empty() {
                 field.index.run(values.iter(), &mut self.text, &mut self.truth, fired);
             }
+        }
+    }
+
+    /// Answers all tests of a field's terms, unless that was done.
+    fn run_terms(&mut self, field: u32, event: &mut Event<'_>) {
+        if !self.terms_done.set(field as usize) {
+            return;
+        }
+        if let Some((slot, index)) = self.engine.terms.get(field as usize) {
+            index.run(event.values(*slot).iter(), &mut self.terms, &mut self.truth);
         }
     }
 
@@ -302,6 +319,10 @@ impl<'e> Answers<'e> {
         match &test.how {
             How::Text(field) => {
                 self.run(*field, event, &mut |_| ());
+                self.truth.get(id) == Some(true)
+            }
+            How::Terms(field) => {
+                self.run_terms(*field, event);
                 self.truth.get(id) == Some(true)
             }
             How::Elements(slot) => event.values(*slot).iter().any(|value| test.predicate.test_datum(value)),

@@ -126,8 +126,8 @@ fn weight(predicate: &Predicate) -> Option<u64> {
         Predicate::Number { .. } | Predicate::Dynamic { .. } | Predicate::TextOrder { .. } => Some(4000),
         Predicate::Boolean { .. } | Predicate::Date { .. } => Some(5000),
         Predicate::Exists(_) => Some(7000),
-        // Rare fields; an event without one costs nothing.
-        Predicate::Text { .. } | Predicate::TextTerm { .. } => Some(400),
+        // Rarely true, but the whole text is read for it: only where there is nothing better.
+        Predicate::Text { .. } | Predicate::TextTerm { .. } => Some(3500),
         Predicate::FieldNames { .. }
         | Predicate::AnyField { .. }
         | Predicate::Object { .. }

@@ -3,7 +3,6 @@
 //! Source: Elasticsearch's "Standard analyzer" and "Pattern analyzer". Nothing allocates: a word is a slice of the text, and
 //! is compared with a term, which is in lower case, as it stands.
 
-use crate::pattern::{Regex, Wildcard};
 use crate::predicate::{Analyzer, TermTest};
 use crate::value::Case;
 use unicode_segmentation::{UWordBounds, UnicodeSegmentation};
@@ -21,6 +20,8 @@ pub struct Words<'t> {
 
 enum Source<'t> {
     Standard(UWordBounds<'t>),
+    /// The standard analyser's, what was not looked at yet of a text that is ASCII.
+    Ascii(&'t str),
     /// What was not looked at yet.
     PowerShell(&'t str),
 }
@@ -28,7 +29,7 @@ enum Source<'t> {
 impl std::fmt::Debug for Source<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Source::Standard(_) => "Standard",
+            Source::Standard(_) | Source::Ascii(_) => "Standard",
             Source::PowerShell(_) => "PowerShell",
         })
     }
@@ -39,6 +40,7 @@ impl Analyzer {
     #[must_use]
     pub fn words(self, text: &str) -> Words<'_> {
         let source = match self {
+            Analyzer::Standard if text.is_ascii() => Source::Ascii(text),
             Analyzer::Standard => Source::Standard(text.split_word_bounds()),
             Analyzer::PowerShell => Source::PowerShell(text),
         };
@@ -82,10 +84,18 @@ impl Analyzer {
     /// Whether one term of the text passes the test.
     #[must_use]
     pub fn has_term(self, text: &str, test: &TermTest) -> bool {
-        self.words(text).any(|word| match test {
-            TermTest::Wildcard(pattern) => covers(pattern, word),
-            TermTest::Regex(pattern) => covers_regex(pattern, word),
-        })
+        self.words(text).any(|word| test.passes(word))
+    }
+}
+
+impl TermTest {
+    /// Whether a term passes, in whatever case it is.
+    #[must_use]
+    pub fn passes(&self, term: &str) -> bool {
+        match self {
+            TermTest::Wildcard(pattern) => pattern.matches(term, Case::Folded),
+            TermTest::Regex(pattern) => pattern.matches(term, Case::Folded),
+        }
     }
 }
 
@@ -94,6 +104,7 @@ impl<'t> Words<'t> {
     fn again(&self) -> Words<'t> {
         let source = match &self.source {
             Source::Standard(words) => Source::Standard(words.clone()),
+            Source::Ascii(text) => Source::Ascii(text),
             Source::PowerShell(text) => Source::PowerShell(text),
         };
         Words { source, rest: self.rest }
@@ -107,6 +118,11 @@ impl<'t> Iterator for Words<'t> {
         let word = if self.rest.is_empty() {
             match &mut self.source {
                 Source::Standard(parts) => parts.find(|part| part.contains(char::is_alphanumeric))?,
+                Source::Ascii(text) => {
+                    let (word, rest) = next_ascii(text)?;
+                    *text = rest;
+                    word
+                }
                 Source::PowerShell(text) => {
                     let start = text.trim_start_matches(|c| !is_of_word(c));
                     let end = start.find(|c| !is_of_word(c)).unwrap_or(start.len());
@@ -131,6 +147,50 @@ impl<'t> Iterator for Words<'t> {
     }
 }
 
+/// The next word of an ASCII text, and what stands behind it: the rules of Unicode text segmentation that are left of all of
+/// them. Most text is ASCII, and those take a table look-up for each character.
+fn next_ascii(text: &str) -> Option<(&str, &str)> {
+    let bytes = text.as_bytes();
+    let at = |at: usize| bytes.get(at).copied().unwrap_or(b' ');
+    let mut end = 0;
+    loop {
+        // Underscores join letters and digits, but are no word alone.
+        let start = end + bytes.get(end..)?.iter().position(|b| b.is_ascii_alphanumeric() || *b == b'_')?;
+        end = start;
+        let mut named = false;
+        loop {
+            let joins = match at(end) {
+                b'_' => true,
+                b if b.is_ascii_alphanumeric() => {
+                    named = true;
+                    true
+                }
+                b => end > start && is_joint(at(end - 1), b, at(end + 1)),
+            };
+            if !joins {
+                break;
+            }
+            end += 1;
+        }
+        if named {
+            return Some((text.get(start..end)?, text.get(end..)?));
+        }
+    }
+}
+
+/// Whether a sign between two characters does not part them.
+fn is_joint(before: u8, sign: u8, behind: u8) -> bool {
+    match sign {
+        b'.' | b'\'' => {
+            before.is_ascii_alphabetic() && behind.is_ascii_alphabetic()
+                || before.is_ascii_digit() && behind.is_ascii_digit()
+        }
+        b':' => before.is_ascii_alphabetic() && behind.is_ascii_alphabetic(),
+        b',' | b';' => before.is_ascii_digit() && behind.is_ascii_digit(),
+        _ => false,
+    }
+}
+
 fn is_of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
@@ -144,18 +204,11 @@ fn is_term(word: &str, term: &str) -> bool {
     word.chars().flat_map(char::to_lowercase).eq(term.chars())
 }
 
-fn covers(pattern: &Wildcard, word: &str) -> bool {
-    pattern.matches(word, Case::Folded)
-}
-
-fn covers_regex(pattern: &Regex, word: &str) -> bool {
-    pattern.matches(word, Case::Folded)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::predicate::Analyzer::{self, PowerShell, Standard};
     use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation;
 
     #[test]
     fn texts_are_split_as_elasticsearch_splits_them() {
@@ -200,6 +253,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ascii_texts_are_split_like_all_others(text in "[ -~\\t\\r\\n]{0,40}|[ab19_.:,;' -]{0,24}") {
+            let words: Vec<&str> = Standard.words(&text).collect();
+            let bounds = text.split_word_bounds().filter(|part| part.contains(char::is_alphanumeric));
+            prop_assert_eq!(words, bounds.collect::<Vec<_>>());
+        }
+
         #[test]
         fn a_text_is_a_phrase_of_its_own_terms(text in "[a-zA-Z0-9 .'_éÄ-]{0,40}") {
             for analyzer in [Standard, PowerShell] {
