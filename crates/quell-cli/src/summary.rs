@@ -263,7 +263,7 @@ pub fn write_notes(out: &mut dyn Write, stats: &Stats) -> io::Result<()> {
     let notes = [
         (stats.events_out_of_range, "outside --since and --until, or without a time"),
         (stats.events_without_index, "name no index: rules were run on them whatever their index patterns"),
-        (stats.events_without_time, "without a time took no part in sequences"),
+        (stats.events_without_time, "without a time took no part in sequences or counts"),
     ];
     for (n, what) in notes {
         if n > 0 {

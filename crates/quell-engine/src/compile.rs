@@ -94,7 +94,7 @@ const MOST_IN_TURN: usize = 64;
 pub struct NotRunYet {
     /// The rule.
     pub rule: Arc<Rule>,
-    /// A clause without a full stop: `tests on any field do not run yet`.
+    /// A clause without a full stop: `tests on the event of another step within lineage do not run yet`.
     pub reason: &'static str,
 }
 

@@ -1,9 +1,10 @@
 //! Correlation: hits in, detections out, in one order.
 //!
-//! Of an event rule each hit is a detection; those of sequences and samples are joined. Hits come in the order of
-//! [`Engine::order`]: by time, then rule by rule, of each rule by its tiebreaker (an absent one comes last), then by input;
-//! among those that are still equal and come from one log of one host, the record's number decides. What has no time comes last.
-//! Source: Elasticsearch's "EQL search", the order of matching events, and "EQL pipe reference".
+//! Of an event rule each hit is a detection; those of sequences and samples are joined, those of thresholds counted, those of
+//! new terms rules remembered. Hits come in the order of [`Engine::order`]: by time, then rule by rule, of each rule by its
+//! tiebreaker (an absent one comes last), then by input; among those that are still equal and come from one log of one host, the
+//! record's number decides. What has no time comes last. Source: Elasticsearch's "EQL search", the order of matching events, and
+//! "EQL pipe reference".
 //!
 //! A [`Correlator`] takes them one by one and holds no more than what may still become a detection: the same one serves
 //! files, whose hits are sorted first, and streams, whose hits wait a while for late ones.
@@ -396,8 +397,8 @@ impl<'e> Correlator<'e> {
         joined + self.lineage.len() * PROCESS_BYTES + self.room.held
     }
 
-    /// Drops what has waited longest until no more than `bytes` are held, and counts it: pending sequences, and complete ones that
-    /// are not decided. `now` is the present time of the events.
+    /// Drops what has waited longest until no more than `bytes` are held, and counts it: pending sequences, complete ones that
+    /// are not decided, groups of thresholds, and what new terms rules remember. `now` is the present time of the events.
     pub fn evict(&mut self, bytes: usize, now: i64, found: &mut dyn Found) {
         for (rule, state) in self.engine.rules.iter().zip(&mut self.rules) {
             match (&rule.join, &mut state.joined) {

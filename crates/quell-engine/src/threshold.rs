@@ -79,8 +79,9 @@ struct Seen {
 }
 
 impl Seen {
+    /// About how many it takes. Its values stand in the counts of distinct ones too.
     fn bytes(&self) -> usize {
-        size_of::<Seen>() + self.values.iter().map(|values| join_key::bytes(values)).sum::<usize>()
+        size_of::<Seen>() + self.values.iter().map(|values| 2 * join_key::bytes(values)).sum::<usize>()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The place in a query's text, and the findings of a parser: what both parsers read by.
 
+use quell_ir::expr::CompareOp;
 use quell_ir::{Code, Diagnostic, Span};
 
 use crate::limits::{MAX_DEPTH, MAX_SOURCE_BYTES};
@@ -42,6 +43,17 @@ impl<'s> Text<'s> {
             self.at += text.len();
         }
         found
+    }
+
+    /// A sign of order, read past where one stands here.
+    pub(crate) fn order(&mut self) -> Option<CompareOp> {
+        let signs = [
+            ("<=", CompareOp::LessOrEqual),
+            (">=", CompareOp::GreaterOrEqual),
+            ("<", CompareOp::Less),
+            (">", CompareOp::Greater),
+        ];
+        signs.into_iter().find_map(|(sign, op)| self.eat(sign).then_some(op))
     }
 
     /// Whether this word stands here in any case, and what follows it.

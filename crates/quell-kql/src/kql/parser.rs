@@ -6,7 +6,6 @@ use super::ast::{Expr, ExprKind, Query};
 use crate::Literal;
 use crate::literal::Parts;
 use crate::text::{Found, Text};
-use quell_ir::expr::CompareOp;
 use quell_ir::pattern::Token;
 use quell_ir::{Code, Diagnostic, Span};
 
@@ -116,18 +115,11 @@ fn expression(text: &mut Text<'_>) -> Found<Expr> {
         let span = first.span.to(values.span);
         return Ok(Expr { kind: ExprKind::Field { field: first, values: Box::new(values) }, span });
     }
-    for (sign, op) in [
-        ("<=", CompareOp::LessOrEqual),
-        (">=", CompareOp::GreaterOrEqual),
-        ("<", CompareOp::Less),
-        (">", CompareOp::Greater),
-    ] {
-        if text.eat(sign) {
-            text.skip(is_space);
-            let value = literal(text, "a value")?;
-            let span = first.span.to(value.span);
-            return Ok(Expr { kind: ExprKind::Range { field: first, op, value }, span });
-        }
+    if let Some(op) = text.order() {
+        text.skip(is_space);
+        let value = literal(text, "a value")?;
+        let span = first.span.to(value.span);
+        return Ok(Expr { kind: ExprKind::Range { field: first, op, value }, span });
     }
     text.at = after;
     Ok(Expr { span: first.span, kind: ExprKind::Value(first) })

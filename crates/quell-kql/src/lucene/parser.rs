@@ -4,7 +4,6 @@ use super::ast::{Clause, Conjunction, Expr, ExprKind, Modifier, Query};
 use crate::Literal;
 use crate::literal::Parts;
 use crate::text::{Found, Text};
-use quell_ir::expr::CompareOp;
 use quell_ir::pattern::{Token, Wildcard};
 use quell_ir::{Code, Diagnostic, Span};
 
@@ -156,22 +155,13 @@ fn value(text: &mut Text<'_>, of_field: bool) -> Found<Expr> {
 
 fn compare(text: &mut Text<'_>) -> Found<Expr> {
     let start = text.at;
-    for (sign, op) in [
-        ("<=", CompareOp::LessOrEqual),
-        (">=", CompareOp::GreaterOrEqual),
-        ("<", CompareOp::Less),
-        (">", CompareOp::Greater),
-    ] {
-        if text.eat(sign) {
-            let value = match text.peek() {
-                Some('"') => phrase(text)?,
-                _ if starts_term(text) || text.peek() == Some('-') => term(text)?,
-                _ => return Err(text.expected("a value")),
-            };
-            return Ok(Expr { kind: ExprKind::Compare { op, value }, span: text.span_from(start) });
-        }
-    }
-    Err(text.expected("a value"))
+    let Some(op) = text.order() else { return Err(text.expected("a value")) };
+    let value = match text.peek() {
+        Some('"') => phrase(text)?,
+        _ if starts_term(text) || text.peek() == Some('-') => term(text)?,
+        _ => return Err(text.expected("a value")),
+    };
+    Ok(Expr { kind: ExprKind::Compare { op, value }, span: text.span_from(start) })
 }
 
 /// `~2` and `^2` behind an expression.
